@@ -1,0 +1,1 @@
+"""What a recording is: bytes on disk become microvolts in a standard montage."""

@@ -1,0 +1,44 @@
+# The whole set-up of a fresh machine with Python 3.11: `make demo` or `make test`,
+# in any order. Both share .venv; the stamps say what has been installed into it.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+EXAMPLE := examples/chb01_03_1_eeg.edf
+
+.PHONY: help demo test test-all lint clean
+
+help:
+	@echo "make demo      install the base, find the seizure of the example, draw demo/page.png"
+	@echo "make test      install everything, run the tests that take seconds"
+	@echo "make test-all  every test, the slow ones too"
+	@echo "make lint      ruff and mypy"
+
+.venv/.base: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.all: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[train,evaluate,onnx,dev]"
+	touch $@
+
+demo: .venv/.base
+	mkdir -p demo
+	$(BIN)/distilclip detect $(EXAMPLE) --picture demo/page.png --force
+	@echo "The page with the event marked: demo/page.png"
+
+# One thread per worker: two workers on two cores would otherwise fight over them.
+test: .venv/.all
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: .venv/.all
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: .venv/.all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+
+clean:
+	rm -rf .venv demo dist

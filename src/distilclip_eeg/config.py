@@ -33,7 +33,9 @@ class SignalConfig(_Settings):
     @model_validator(mode="after")
     def _hop_fits(self) -> Self:
         if self.hop_s > self.window_s:
-            raise ValueError(f"hop_s {self.hop_s} is longer than window_s {self.window_s}")
+            raise ValueError(
+                f"hop_s {self.hop_s} is longer than window_s {self.window_s}"
+            )
         return self
 
     @property
@@ -72,6 +74,13 @@ class ModelConfig(_Settings):
     embed_dim: int = 256
     max_logit_scale: float = 30.0  # capped: bf16 then moves a probability little
     classes: tuple[str, ...] = ("background", "seizure")
+
+
+class DataConfig(_Settings):
+    """Which folds of a data set may be seen."""
+
+    folds: tuple[int, ...] = ()  # for training; empty: all
+    validation_folds: tuple[int, ...] = ()  # of those, held back for early stopping
 
 
 class TrainingConfig(_Settings):
@@ -121,6 +130,7 @@ class Config(_Settings):
     name: str
     signal: SignalConfig = SignalConfig()
     model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
     training: TrainingConfig = TrainingConfig()
     detection: DetectionConfig = DetectionConfig()
 
@@ -134,10 +144,10 @@ def load_config(path: Path) -> Config:
         If the file is absent, is no TOML, or holds an unknown or impossible setting.
     """
     try:
-        return Config.model_validate(tomllib.loads(path.read_text()))
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such config file") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,0 +1,1 @@
+"""Data sets: their files, their patients, what experts marked, which fold is whose."""

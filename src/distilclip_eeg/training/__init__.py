@@ -1,0 +1,1 @@
+"""The loop, the batches, export, and experiments over folds."""

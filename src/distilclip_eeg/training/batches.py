@@ -1,0 +1,211 @@
+"""Stored recordings -> batches, balanced by class, data set and patient.
+
+Batch number `n` of a seed is always the same batch, whatever came before: a run that
+was killed goes on with the very batches it would have seen.
+
+Shapes: B batch, T samples, S seconds, K classes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypedDict
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distilclip_eeg.config import SignalConfig
+from distilclip_eeg.corpora.store import Crop, StoredRecording
+from distilclip_eeg.eeg.findings import Findings, measure
+from distilclip_eeg.errors import CorpusError
+from distilclip_eeg.model.captions import caption
+from distilclip_eeg.training.augment import augment
+
+SEIZURE_SHARE: Final = 0.5
+SPLICE_SHARE: Final = 0.35  # windows glued from two recordings of one data set
+BLEND_SHARE: Final = 0.15  # windows with another recording's background added
+MIN_SEEN_S: Final = 4.0  # of the seizure or background that a window was drawn for
+CROSSFADE_S: Final = 0.25
+
+
+class Batch(TypedDict):
+    """What the model and the losses read."""
+
+    eeg: Tensor  # (B, 18, T) microvolts
+    usable: Tensor  # (B, 18, S) 1 or 0
+    window_labels: Tensor  # (B, K) part of the labelled seconds in each class
+    second_labels: Tensor  # (B, S, K)
+    second_valid: Tensor  # (B, S) labelled, and at least one lead usable
+    captions: list[str]  # B
+
+
+class Batches:
+    """Endless batches from some recordings.
+
+    Parameters
+    ----------
+    recordings
+        Of the training part only.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[StoredRecording],
+        signal: SignalConfig,
+        *,
+        seed: int,
+        batch_size: int,
+        augmented: bool = True,
+    ) -> None:
+        self._seizures = _by_patient([r for r in recordings if r.seizures])
+        self._quiet = _by_patient([r for r in recordings if _quiet_spans(r)])
+        if not self._seizures or not self._quiet:
+            raise CorpusError(
+                f"{len(recordings)} recordings with {len(self._seizures)} data sets of "
+                f"seizures and {len(self._quiet)} of background; both are needed"
+            )
+        self._window_s = signal.window_s
+        self._sfreq = round(signal.sfreq)
+        self._seed, self._size, self._augmented = seed, batch_size, augmented
+
+    def batch(self, number: int) -> Batch:
+        """Return batch `number`."""
+        rng = np.random.default_rng((self._seed, number))
+        windows = [
+            self._window(rng, ictal=k < SEIZURE_SHARE * self._size)
+            for k in range(self._size)
+        ]
+        return collate([crop for crop, _ in windows], [text for _, text in windows])
+
+    def follow(self, first: int) -> Iterator[Batch]:
+        """Yield batches from number `first` on, the next one made meanwhile."""
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(self.batch, first)
+            for number in range(first + 1, 2**62):
+                ready = coming.result()
+                coming = pool.submit(self.batch, number)
+                yield ready
+
+    def _window(self, rng: Generator, *, ictal: bool) -> tuple[Crop, str]:
+        recording = _draw(self._seizures if ictal else self._quiet, rng)
+        crop = self._cut(recording, rng, ictal=ictal)
+        if rng.random() < SPLICE_SHARE:
+            other = _draw(self._quiet_like(recording), rng)
+            crop = splice(crop, self._cut(other, rng, ictal=False), rng, self._sfreq)
+        if rng.random() < BLEND_SHARE:
+            other = _draw(self._quiet, rng)
+            added = self._cut(other, rng, ictal=False).eeg
+            crop.eeg[:] += np.float32(rng.uniform(0.2, 0.8)) * added
+        if self._augmented:
+            augment(crop.eeg, crop.usable, rng, self._sfreq)
+        return crop, self._describe(crop)
+
+    def _quiet_like(self, recording: StoredRecording) -> dict[str, Patients]:
+        """Return the background of the same patient, else of the same data set."""
+        patients = self._quiet.get(recording.dataset)
+        if patients is None:
+            return self._quiet
+        own = patients.get(recording.patient)
+        return {recording.dataset: {recording.patient: own} if own else patients}
+
+    def _cut(self, recording: StoredRecording, rng: Generator, *, ictal: bool) -> Crop:
+        latest = max(0, recording.n_seconds - self._window_s)
+        spans = _ictal_spans(recording) if ictal else _quiet_spans(recording)
+        start, end = spans[rng.integers(len(spans))]
+        seen = min(MIN_SEEN_S, end - start)
+        low, high = start + seen - self._window_s, end - seen
+        return recording.crop(
+            float(np.clip(rng.uniform(low, high), 0, latest)), self._window_s
+        )
+
+    def _describe(self, crop: Crop) -> str:
+        seizure = float(crop.ictal.mean()) >= 0.5
+        findings = Findings(state="seizure" if seizure else "background")
+        return caption(findings, measure(crop.eeg, crop.usable, self._sfreq))
+
+
+def splice(crop: Crop, quiet: Crop, rng: Generator, sfreq: int) -> Crop:
+    """Let a window begin with another one, cross-faded: an onset after quiet EEG."""
+    n_seconds = len(crop.ictal)
+    at_s = rng.uniform(1, n_seconds - 2)
+    times = np.arange(crop.eeg.shape[1]) / sfreq
+    late = np.clip((times - at_s) / CROSSFADE_S, 0, 1).astype(np.float32)
+    seconds = np.arange(n_seconds)
+    after = np.clip(seconds + 1 - at_s, 0, 1).astype(np.float32)  # part of each second
+    level = _level(crop.eeg, crop.usable) / max(_level(quiet.eeg, quiet.usable), 1.0)
+    quiet_eeg = quiet.eeg * np.float32(np.clip(level, 0.4, 2.5) ** rng.uniform(0, 1))
+    return Crop(
+        eeg=crop.eeg * late + quiet_eeg * (1 - late),
+        usable=np.where(after == 1, crop.usable, crop.usable & quiet.usable),
+        ictal=crop.ictal * after + quiet.ictal * (1 - after),
+        labelled=np.where(after == 1, crop.labelled, crop.labelled & quiet.labelled),
+    )
+
+
+def collate(crops: Sequence[Crop], captions: list[str]) -> Batch:
+    """Stack windows; two classes, background and seizure."""
+    ictal = torch.from_numpy(np.stack([c.ictal for c in crops]))  # (B, S)
+    usable = np.stack([c.usable for c in crops])  # (B, 18, S)
+    valid = torch.from_numpy(np.stack([c.labelled for c in crops]) & usable.any(1))
+    weight = valid.float()
+    share = (ictal * weight).sum(1) / weight.sum(1).clamp(min=1)
+    return {
+        "eeg": torch.from_numpy(np.stack([c.eeg for c in crops])),
+        "usable": torch.from_numpy(usable.astype(np.float32)),
+        "window_labels": torch.stack([1 - share, share], 1),
+        "second_labels": torch.stack([1 - ictal, ictal], 2),
+        "second_valid": valid,
+        "captions": captions,
+    }
+
+
+def windows_of(recording: StoredRecording, signal: SignalConfig) -> Batch:
+    """Cut a whole recording into its windows; the last one ends where it ends."""
+    latest = max(0, recording.n_seconds - signal.window_s)
+    starts = [*range(0, latest, signal.hop_s), latest]
+    crops = [recording.crop(start, signal.window_s) for start in starts]
+    return collate(crops, [])
+
+
+Patients = dict[str, list[StoredRecording]]
+
+
+def _by_patient(recordings: Sequence[StoredRecording]) -> dict[str, Patients]:
+    pools: dict[str, Patients] = defaultdict(lambda: defaultdict(list))
+    for recording in recordings:
+        pools[recording.dataset][recording.patient].append(recording)
+    return {dataset: dict(patients) for dataset, patients in pools.items()}
+
+
+def _draw(pools: dict[str, Patients], rng: Generator) -> StoredRecording:
+    """Draw a data set by the root of its patients, a patient, a recording."""
+    names = sorted(pools)
+    weight = np.array([np.sqrt(len(pools[name])) for name in names])
+    patients = pools[names[rng.choice(len(names), p=weight / weight.sum())]]
+    of_patient = patients[sorted(patients)[rng.integers(len(patients))]]
+    return of_patient[rng.integers(len(of_patient))]
+
+
+def _ictal_spans(recording: StoredRecording) -> list[tuple[float, float]]:
+    return [(onset, end) for onset, end, _ in recording.seizures]
+
+
+def _quiet_spans(recording: StoredRecording) -> list[tuple[float, float]]:
+    """Return the labelled stretches of at least 4 s without a seizure."""
+    start, last = recording.labelled_s
+    spans = []
+    for onset, end in [*_ictal_spans(recording), (last, last)]:
+        if onset - start >= MIN_SEEN_S:
+            spans.append((start, onset))
+        start = max(start, end)
+    return spans
+
+
+def _level(eeg: NDArray[np.float32], usable: NDArray[np.bool_]) -> float:
+    leads = usable.any(1)
+    return float(eeg[leads].std()) if leads.any() else 0.0

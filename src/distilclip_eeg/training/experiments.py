@@ -1,0 +1,154 @@
+"""Cross-validation over the folds of a data set, and the thresholds that follow.
+
+Every recording is scored by a model that never saw its patient. All folds are trained
+for the same number of steps: nothing is stopped, and so nothing chosen, on the fold
+that is scored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from distilclip_eeg.config import Config, DetectionConfig
+from distilclip_eeg.corpora.store import StoredRecording
+from distilclip_eeg.evaluation.events import (
+    EventScore,
+    events_of,
+    pooled,
+    score_recording,
+)
+from distilclip_eeg.evaluation.windows import WindowScores, auroc, auroc_by_patient
+from distilclip_eeg.training.export import load_trained
+from distilclip_eeg.training.fit import OnStep, fit
+from distilclip_eeg.training.predict import Prediction, predict, save_predictions
+
+ONSETS: Final = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97)
+OFFSET_RATIOS: Final = (0.4, 0.6, 0.8)
+SMOOTHINGS_S: Final = (1, 3, 5, 9)
+DURATIONS_S: Final = (4.0, 6.0, 8.0, 10.0)
+
+
+def _unseen(fold: int) -> AbstractContextManager[None]:  # noqa: ARG001
+    return nullcontext()
+
+
+def cross_validate(
+    config: Config,
+    recordings: Sequence[StoredRecording],
+    run: Path,
+    *,
+    shown_as: Callable[[int], AbstractContextManager[OnStep | None]] = _unseen,
+) -> list[Prediction]:
+    """Train one model per fold on the other folds and let it score its own.
+
+    Finished folds are kept under `run/fold<k>` and not trained again.
+    """
+    predictions = []
+    for fold in sorted({r.fold for r in recordings if r.fold is not None}):
+        inside = [r for r in recordings if r.fold == fold]
+        others = [r for r in recordings if r.fold != fold]
+        with shown_as(fold) as on_step:
+            fit(config, run / f"fold{fold}", others, on_step=on_step)
+        _, model = load_trained(run / f"fold{fold}")
+        predictions += predict(model, inside, config.signal)
+    save_predictions(run / "predictions.tsv", predictions)
+    return predictions
+
+
+def sweep(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
+    """Score every combination of detection settings, one row each."""
+    rows = []
+    for onset, ratio, smoothing_s, duration_s in product(
+        ONSETS, OFFSET_RATIOS, SMOOTHINGS_S, DURATIONS_S
+    ):
+        settings = DetectionConfig(
+            onset_threshold=onset,
+            offset_threshold=round(onset * ratio, 4),
+            smoothing_s=smoothing_s,
+            min_duration_s=duration_s,
+        )
+        rows.append(
+            {
+                **settings.model_dump(),
+                "all": _row(score(predictions, settings)),
+                **{
+                    dataset: _row(
+                        score(
+                            [p for p in predictions if p.dataset == dataset], settings
+                        )
+                    )
+                    for dataset in sorted({p.dataset for p in predictions})
+                },
+            }
+        )
+    return rows
+
+
+def score(predictions: Sequence[Prediction], settings: DetectionConfig) -> EventScore:
+    """Count found seizures and false alarms."""
+    return pooled(
+        score_recording(events_of(p.log_odds, settings), p.seizures, _labelled(p))
+        for p in predictions
+    )
+
+
+def window_scores(
+    predictions: Sequence[Prediction], window_s: int = 10, hop_s: int = 5
+) -> list[WindowScores]:
+    """Cut predictions into windows: ictal share, and mean log-odds of the seconds."""
+    scores = []
+    for p in predictions:
+        latest = max(0, len(p.ictal) - window_s)
+        starts = [*range(0, latest, hop_s), latest]
+        spans = [slice(s, s + window_s) for s in starts]
+        spans = [span for span in spans if p.labelled[span].all()]
+        odds = np.nan_to_num(p.log_odds, nan=np.nanmin(p.log_odds, initial=0.0))
+        scores.append(
+            WindowScores(
+                patient=p.patient,
+                ictal_share=np.array([p.ictal[span].mean() for span in spans]),
+                score=np.array([odds[span].mean() for span in spans]),
+            )
+        )
+    return scores
+
+
+def summary(predictions: Sequence[Prediction]) -> dict[str, float]:
+    """Window AUROC: mean over patients, pooled, and pooled per data set."""
+    windows = window_scores(predictions)
+    figures = {
+        "auroc_mean_over_patients": auroc_by_patient(windows),
+        "auroc_pooled": auroc(windows),
+    }
+    for dataset in sorted({p.dataset for p in predictions}):
+        part = [p for p in predictions if p.dataset == dataset]
+        figures[f"auroc_pooled_{dataset}"] = auroc(window_scores(part))
+    return figures
+
+
+def write_report(path: Path, config: Config, predictions: Sequence[Prediction]) -> None:
+    """Write figures and the sweep with everything needed to make them again."""
+    content = {
+        "config": config.model_dump(mode="json"),
+        "figures": summary(predictions),
+        "at_settings": _row(score(predictions, config.detection)),
+        "sweep": sweep(predictions),
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _row(score: EventScore) -> dict[str, float]:
+    return {k: round(v, 4) for k, v in asdict(score).items()}
+
+
+def _labelled(prediction: Prediction) -> tuple[float, float]:
+    seconds = np.flatnonzero(prediction.labelled)
+    return float(seconds[0]), float(seconds[-1] + 1)

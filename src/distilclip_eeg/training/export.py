@@ -1,0 +1,191 @@
+"""A trained run -> a model folder that runs without torch.
+
+Weights are rounded to fp16 first, so that the ONNX file (weights kept in fp16, widened
+on loading) and the safetensors hold the very same numbers. BERT is named, not copied.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from distilclip_eeg import __version__
+from distilclip_eeg.config import Config, DetectionConfig
+from distilclip_eeg.eeg.montage import LEADS
+from distilclip_eeg.model.distilclip import DistilCLIP, EEGEncoder
+from distilclip_eeg.model_folder import (
+    FolderConfig,
+    ModelFolder,
+    OperatingPoint,
+    SignalContract,
+    write_folder,
+)
+from distilclip_eeg.training.run_folder import Weights, load_run
+
+ONNX_OPSET = 18
+OUTPUTS = ("window_embedding", "second_embedding", "window_logits", "second_logits")
+MIN_NARROWED = 256  # numbers; smaller tensors stay f32 in the ONNX file
+
+
+class Deployed(nn.Module):
+    """Tower, projections and class vectors: the part of a model that is shipped."""
+
+    classes: Tensor
+
+    def __init__(self, encoder: EEGEncoder, prototypes: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("classes", (scale * prototypes).T.contiguous())
+
+    def forward(self, eeg: Tensor, usable: Tensor) -> tuple[Tensor, ...]:
+        """(B, 18, T), (B, 18, S) -> `OUTPUTS`, in that order."""
+        window, seconds = self.encoder(eeg, usable)
+        return window, seconds, window @ self.classes, seconds @ self.classes
+
+
+def load_trained(run: Path) -> tuple[Config, DistilCLIP]:
+    """Return configuration and model of a run, weights rounded to fp16, eval mode."""
+    config, weights = load_run(run)
+    return config, build(config, weights)
+
+
+def build(config: Config, weights: Weights) -> DistilCLIP:
+    """Return the model that `weights` (BERT left out) mean."""
+    model = DistilCLIP(config.model, config.signal)
+    rounded = {name: value.half().float() for name, value in weights.items()}
+    model.load_state_dict(rounded, strict=False)
+    return model.eval()
+
+
+def deployed(model: DistilCLIP) -> tuple[Deployed, Tensor]:
+    """Return the shipped part and the class vectors (K, D) it holds."""
+    with torch.no_grad():
+        prototypes = model.prototypes().half().float()
+        return Deployed(model.eeg, prototypes, model.logit_scale).eval(), prototypes
+
+
+def export(
+    run: Path,
+    folder: Path,
+    *,
+    card: str,
+    example: tuple[NDArray[np.float32], NDArray[np.float32]],
+    detection: DetectionConfig | None = None,
+    operating_points: tuple[OperatingPoint, ...] = (),
+    measured_on: str = "",
+    force: bool = False,
+) -> ModelFolder:
+    """Write the model folder of a run.
+
+    Parameters
+    ----------
+    card
+        Text of the model card.
+    example
+        Windows (B, 18, T) microvolts and (B, 18, S) for the test vector.
+    detection
+        Settings chosen after training; those of the run if not given.
+    """
+    config, model = load_trained(run)
+    module, prototypes = deployed(model)
+    eeg, usable = (torch.from_numpy(part) for part in example)
+    with torch.no_grad():
+        outputs = dict(zip(OUTPUTS, module(eeg, usable), strict=True))
+    _, weights = load_run(run)
+    settings = FolderConfig(
+        name=config.name,
+        package_version=__version__,
+        signal=SignalContract.of(config.signal),
+        classes=config.model.classes,
+        logit_scale=model.logit_scale.item(),
+        embed_dim=config.model.embed_dim,
+        detection=detection or config.detection,
+        false_alarms_per_day=operating_points,
+        measured_on=measured_on,
+        bert=model.text.bert_identity(),
+        n_parameters=count_parameters(model),
+    )
+    return write_folder(
+        folder,
+        settings,
+        onnx=narrowed(to_onnx(module, config)),
+        weights=save({name: value.half() for name, value in weights.items()}),
+        prototypes=prototypes.numpy(),
+        test_vector={
+            "eeg": example[0],
+            "usable": example[1],
+            "window_logits": outputs["window_logits"].numpy(),
+            "second_logits": outputs["second_logits"].numpy(),
+        },
+        card=card,
+        force=force,
+    )
+
+
+def count_parameters(model: DistilCLIP) -> dict[str, int]:
+    """Return the numbers in each part: EEG encoder, BERT, prompts, projection."""
+    eeg = sum(p.numel() for p in model.eeg.parameters())
+    text = model.text.n_parameters()
+    return {"eeg": eeg, **text, "total": eeg + sum(text.values()) + 1}
+
+
+def to_onnx(module: Deployed, config: Config) -> onnx.ModelProto:
+    """Trace the shipped part; the number of windows stays free."""
+    n_leads, signal = len(LEADS), config.signal
+    eeg = torch.zeros(2, n_leads, signal.window_samples)
+    usable = torch.ones(2, n_leads, signal.window_s)
+    batch = torch.export.Dim("B")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():  # about torch's own insides, not about this model
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            (eeg, usable),
+            input_names=["eeg", "usable"],
+            output_names=list(OUTPUTS),
+            dynamic_shapes={"eeg": {0: batch}, "usable": {0: batch}},
+            opset_version=ONNX_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    buffer = io.BytesIO()
+    onnx.save(program.model_proto, buffer)
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def narrowed(model: onnx.ModelProto) -> bytes:
+    """Store large weights as fp16 and widen them in the graph: half the file."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < MIN_NARROWED:
+            continue
+        half = values.astype(np.float16)
+        if not np.array_equal(half.astype(np.float32), values):
+            continue  # folded by the exporter from several weights: kept exact
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}.fp16"))
+        casts.append(
+            helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT)
+        )
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    for node in graph.node:  # where the exporter writes paths of this machine
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content

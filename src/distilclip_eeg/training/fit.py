@@ -1,0 +1,232 @@
+"""The training loop: batches in, weights in a run folder out.
+
+Killed at any moment and started again, it ends with the same weights: the batch and
+the dropout of a step depend on seed and step alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from distilclip_eeg.config import Config, TrainingConfig
+from distilclip_eeg.corpora.store import StoredRecording
+from distilclip_eeg.evaluation.windows import WindowScores, auroc_by_patient
+from distilclip_eeg.model.distilclip import DistilCLIP
+from distilclip_eeg.model.losses import (
+    Losses,
+    contrastive,
+    deduplicate,
+    second_class,
+    total,
+    window_class,
+)
+from distilclip_eeg.training.batches import Batch, Batches, windows_of
+from distilclip_eeg.training.run_folder import LoopState, RunFolder, Weights
+
+OnStep = Callable[[LoopState, dict[str, float]], None]
+
+
+def fit(
+    config: Config,
+    run: Path,
+    training: Sequence[StoredRecording],
+    validation: Sequence[StoredRecording] = (),
+    *,
+    on_step: OnStep | None = None,
+) -> LoopState:
+    """Train until the last step, or until the validation patients stop improving.
+
+    Without validation recordings all steps are made and the last averaged weights kept.
+
+    Raises
+    ------
+    ConfigError
+        If the run folder belongs to another configuration.
+    """
+    folder = RunFolder(run, config)
+    settings = config.training
+    fabric = Fabric(accelerator="auto", devices=1, precision=settings.precision)
+    torch.manual_seed(settings.seed)
+    model = DistilCLIP(config.model, config.signal)
+    optimizer = make_optimizer(model, settings)
+    average = {n: p.detach().clone() for n, p in trained_parameters(model)}
+    wrapped, optimizer = fabric.setup(model, optimizer)
+    state = _resume(folder, model, optimizer, average)  # to the device they are on now
+    average = fabric.to_device(average)
+    batches = Batches(
+        training,
+        config.signal,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        augmented=settings.augment,
+    )
+    board = SummaryWriter(str(run / "tensorboard"), purge_step=state.step)
+    for batch in batches.follow(state.step):
+        if state.step >= settings.steps or stalled(state, settings):
+            break
+        torch.manual_seed(settings.seed * 1_000_003 + state.step)  # dropout
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings, state.step)
+        wrapped.train()
+        losses = batch_losses(wrapped, fabric.to_device(batch), settings)
+        optimizer.zero_grad()
+        fabric.backward(total(losses, loss_weights(settings)))
+        fabric.clip_gradients(wrapped, optimizer, max_norm=settings.grad_clip)
+        optimizer.step()
+        state.step += 1
+        _follow(average, model, settings.ema_decay, state.step)
+        noted = {name: float(value.detach()) for name, value in losses.items()}
+
+        last = state.step == settings.steps
+        if validation and (last or state.step % settings.validate_every == 0):
+            with averaged(model, average):
+                noted["auroc"] = validate(wrapped, validation, config)
+            if state.note_score(noted["auroc"]):
+                folder.save_weights(average)
+            folder.note(step=state.step, **noted)
+        if last or state.step % settings.checkpoint_every == 0:
+            if not validation:
+                folder.save_weights(average)
+            folder.save_checkpoint(
+                state,
+                model={n: p.detach() for n, p in trained_parameters(model)},
+                average=average,
+                optimizer=optimizer.state_dict(),
+            )
+        for name, value in noted.items():
+            board.add_scalar(name, value, state.step)
+        if on_step is not None:
+            on_step(state, noted)
+    board.close()
+    return state
+
+
+def trained_parameters(model: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield what a run saves: every parameter that is not frozen BERT's."""
+    return ((n, p) for n, p in model.named_parameters() if ".bert." not in n)
+
+
+def make_optimizer(
+    model: torch.nn.Module, settings: TrainingConfig
+) -> torch.optim.Optimizer:
+    """AdamW; norms, biases, prompt vectors and temperature are not decayed."""
+    learned = [(n, p) for n, p in trained_parameters(model) if p.requires_grad]
+    decayed = [p for n, p in learned if p.ndim > 1 and "prompts" not in n]
+    free = [p for n, p in learned if p.ndim < 2 or "prompts" in n]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98))
+
+
+def learning_rate(settings: TrainingConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine down to a hundredth."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    rest = max(1, settings.steps - settings.warmup_steps)
+    done = (step - settings.warmup_steps) / rest
+    return settings.learning_rate * (0.01 + 0.99 * (1 + cos(pi * done)) / 2)
+
+
+def stalled(state: LoopState, settings: TrainingConfig) -> bool:
+    return state.validations_since_best >= settings.patience
+
+
+def batch_losses(
+    model: Callable[..., Any], batch: Batch, settings: TrainingConfig
+) -> Losses:
+    """Return the named terms of one batch, unweighted."""
+    captions, target = deduplicate(batch["captions"])
+    encoded, text, scale = model(batch["eeg"], batch["usable"], captions)
+    valid = batch["second_valid"]
+    smoothing = settings.label_smoothing
+    return {
+        **contrastive(encoded["window_embedding"], text, target, scale),
+        **window_class(
+            encoded["window_logits"],
+            batch["window_labels"],
+            valid.any(1).float(),
+            label_smoothing=smoothing,
+        ),
+        **second_class(
+            encoded["second_logits"],
+            batch["second_labels"],
+            valid,
+            label_smoothing=smoothing,
+        ),
+    }
+
+
+def loss_weights(settings: TrainingConfig) -> dict[str, float]:
+    """Return what each term counts in the sum."""
+    return {
+        "contrastive_loss": settings.contrastive_weight,
+        "window_loss": settings.window_weight,
+        "second_loss": settings.second_weight,
+    }
+
+
+@contextmanager
+def averaged(model: torch.nn.Module, average: Weights) -> Iterator[None]:
+    """Let the model have its averaged weights for a while."""
+    own = {n: p.detach().clone() for n, p in trained_parameters(model)}
+    model.load_state_dict(average, strict=False)
+    try:
+        yield
+    finally:
+        model.load_state_dict(own, strict=False)
+
+
+@torch.no_grad()
+def validate(
+    model: torch.nn.Module, recordings: Sequence[StoredRecording], config: Config
+) -> float:
+    """Return the AUROC over windows, mean over the patients that have both classes."""
+    model.eval()
+    device = next(model.parameters()).device
+    scores = []
+    for recording in recordings:
+        batch = windows_of(recording, config.signal)
+        eeg, usable = batch["eeg"].to(device), batch["usable"].to(device)
+        encoded, _, _ = model(eeg, usable, ["EEG"])
+        logits = encoded["window_logits"] + encoded["second_logits"].mean(1)
+        scores.append(
+            WindowScores(
+                patient=recording.patient,
+                ictal_share=batch["window_labels"][:, 1].numpy(),
+                score=(logits[:, 1] - logits[:, 0]).float().cpu().numpy(),
+            )
+        )
+    return auroc_by_patient(scores)
+
+
+def _resume(
+    folder: RunFolder,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: Weights,
+) -> LoopState:
+    kept = folder.load_checkpoint()
+    if kept is None:
+        return LoopState()
+    model.load_state_dict(kept["model"], strict=False)
+    optimizer.load_state_dict(kept["optimizer"])
+    average.update(kept["average"])
+    return LoopState(**kept["state"])
+
+
+@torch.no_grad()
+def _follow(average: Weights, model: torch.nn.Module, decay: float, step: int) -> None:
+    decay = min(decay, (1 + step) / (10 + step))
+    for name, parameter in trained_parameters(model):
+        average[name].lerp_(parameter.detach(), 1 - decay)

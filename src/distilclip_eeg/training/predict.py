@@ -1,0 +1,112 @@
+"""A torch model over stored recordings -> seizure log-odds of every second.
+
+The windows, and how several of them speak of one second, are those of detection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from distilclip_eeg.config import SignalConfig
+from distilclip_eeg.corpora.store import StoredRecording
+from distilclip_eeg.detection.runtime import Runtime, Scores
+from distilclip_eeg.detection.windows import SecondScorer
+from distilclip_eeg.eeg.signal import Conditioned
+from distilclip_eeg.model.distilclip import DistilCLIP
+
+BATCH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model that never saw the patient says of one recording, per second.
+
+    `log_odds`, `ictal` (part in a seizure) and `labelled` are (n_seconds,).
+    """
+
+    name: str
+    dataset: str
+    patient: str
+    kind: str
+    log_odds: NDArray[np.floating]
+    ictal: NDArray[np.floating]
+    labelled: NDArray[np.bool_]
+    seizures: tuple[tuple[float, float], ...]
+
+
+class TorchRuntime:
+    """The `run` of `detection.runtime.Runtime`, on a model in training."""
+
+    def __init__(self, model: DistilCLIP, device: torch.device | None = None) -> None:
+        self._model = model.eval()
+        self._device = device or next(model.eeg.parameters()).device
+        with torch.no_grad():
+            self._prototypes = model.prototypes()
+
+    @torch.no_grad()
+    def run(
+        self, eeg: NDArray[np.float32], usable: NDArray[np.float32] | NDArray[np.bool_]
+    ) -> Scores:
+        """Score windows (B, 18, T) and (B, 18, S)."""
+        parts = []
+        for start in range(0, max(1, len(eeg)), BATCH):  # no window is one empty batch
+            span = slice(start, start + BATCH)
+            out = self._model.score(
+                torch.from_numpy(eeg[span]).to(self._device),
+                torch.from_numpy(usable[span].astype(np.float32)).to(self._device),
+                self._prototypes,
+            )
+            tensors = cast(dict[str, torch.Tensor], out)
+            parts.append([tensors[k].float().cpu().numpy() for k in Scores._fields])
+        return Scores(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def predict(
+    model: DistilCLIP, recordings: Sequence[StoredRecording], signal: SignalConfig
+) -> list[Prediction]:
+    """Score whole recordings."""
+    runtime = TorchRuntime(model)
+    background = model.config.classes.index("background")
+    return [_predict_one(runtime, r, signal, background) for r in recordings]
+
+
+def _predict_one(
+    runtime: TorchRuntime,
+    recording: StoredRecording,
+    signal: SignalConfig,
+    background: int,
+) -> Prediction:
+    whole = recording.crop(0, recording.n_seconds)
+    # All that a scorer asks of a runtime is `run`.
+    scorer = SecondScorer(cast(Runtime, runtime), signal, background)
+    windows = [*scorer.push(Conditioned(whole.eeg, whole.usable, {})), *scorer.close()]
+    return Prediction(
+        name=recording.name,
+        dataset=recording.dataset,
+        patient=recording.patient,
+        kind=recording.kind,
+        log_odds=np.concatenate([w.settled for w in windows]),
+        ictal=whole.ictal,
+        labelled=whole.labelled,
+        seizures=tuple((onset, end) for onset, end, _ in recording.seizures),
+    )
+
+
+def save_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
+    """Write one line per second: recording, patient, second, ictal, log-odds."""
+    lines = ["recording\tdataset\tpatient\tsecond\tictal\tlabelled\tlog_odds"]
+    for p in predictions:
+        lines += [
+            f"{p.name}\t{p.dataset}\t{p.patient}\t{s}\t{i:.2f}\t{int(seen)}\t{odds:.3f}"
+            for s, (i, seen, odds) in enumerate(
+                zip(p.ictal, p.labelled, p.log_odds, strict=True)
+            )
+        ]
+    path.write_text("\n".join(lines) + "\n")

@@ -1,0 +1,116 @@
+"""A training run on disk: claimed by one configuration, resumable at any moment.
+
+`config.json`, `checkpoint.pt` (everything the loop needs to go on), `best.safetensors`
+(averaged weights, BERT left out) and `history.jsonl`. Every file is replaced whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from distilclip_eeg.config import Config
+from distilclip_eeg.errors import ConfigError
+
+Weights = dict[str, Tensor]
+
+CHECKPOINT = "checkpoint.pt"
+WEIGHTS = "best.safetensors"
+
+
+@dataclass
+class LoopState:
+    """Where the loop stands; with the weights, all that a resume needs."""
+
+    step: int = 0
+    best_score: float = -math.inf
+    best_step: int = 0
+    validations_since_best: int = 0
+
+    def note_score(self, score: float) -> bool:
+        """Take in a validation score; return whether it is the best so far."""
+        better = score > self.best_score
+        if better:
+            self.best_score, self.best_step = score, self.step
+        self.validations_since_best = 0 if better else self.validations_since_best + 1
+        return better
+
+
+class RunFolder:
+    """One run.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds a run of another configuration.
+    """
+
+    def __init__(self, path: Path, config: Config) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        file = path / "config.json"
+        if file.exists() and not _same_training(
+            Config.model_validate_json(file.read_text()), config
+        ):
+            raise ConfigError(
+                f"{path}: holds a run of another configuration; name another folder "
+                "or remove it"
+            )
+        if not file.exists():
+            temporary = path / ".config.json"
+            temporary.write_text(config.model_dump_json(indent=1) + "\n")
+            os.replace(temporary, file)
+
+    def save_checkpoint(self, state: LoopState, **parts: dict[str, Any]) -> None:
+        """Keep everything the loop needs to go on from here."""
+        temporary = self.path / f".{CHECKPOINT}"
+        torch.save({"state": asdict(state), **parts}, temporary)
+        os.replace(temporary, self.path / CHECKPOINT)
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """Return what `save_checkpoint` kept, or None at the start of a run."""
+        path = self.path / CHECKPOINT
+        if not path.exists():
+            return None
+        content: dict[str, Any] = torch.load(
+            path, map_location="cpu", weights_only=True
+        )
+        return content
+
+    def save_weights(self, weights: Weights) -> None:
+        """Keep the weights that the run is judged by."""
+        temporary = self.path / f".{WEIGHTS}"
+        save_file({k: v.detach().contiguous() for k, v in weights.items()}, temporary)
+        os.replace(temporary, self.path / WEIGHTS)
+
+    def note(self, **line: float) -> None:
+        """Append a line to the history."""
+        with (self.path / "history.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def _same_training(a: Config, b: Config) -> bool:
+    """Compare what weights depend on; detection is chosen after training."""
+    return a.model_copy(update={"detection": b.detection}) == b
+
+
+def load_run(path: Path) -> tuple[Config, Weights]:
+    """Return configuration and kept weights of a run.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds no finished run.
+    """
+    if not (path / WEIGHTS).exists():
+        raise ConfigError(f"{path}: no {WEIGHTS}; expected a training run's folder")
+    config = Config.model_validate_json((path / "config.json").read_text())
+    return config, load_file(path / WEIGHTS)

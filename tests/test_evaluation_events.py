@@ -83,7 +83,9 @@ def test_merged_events_are_apart_and_cover_the_same(events: list[Span]) -> None:
 
 @given(st.lists(spans, max_size=4), spans)
 def test_pooling_adds_up(predicted: list[list[Span]], true: list[Span]) -> None:
-    scores = [score_recording(merged(p), merged(true), (0.0, 3600.0)) for p in predicted]
+    scores = [
+        score_recording(merged(p), merged(true), (0.0, 3600.0)) for p in predicted
+    ]
     total = pooled(scores)
     assert total.n_found == sum(s.n_found for s in scores) <= total.n_true
     assert total.hours == pytest.approx(len(predicted))

@@ -258,6 +258,12 @@ def export(
     config: ConfigFile,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="To be written.")],
     run: RunFolder = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JSON", help="By crossvalidate: thresholds by cost."
+        ),
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option(metavar="MD", help="Measured figures for the card.")
     ] = None,
@@ -266,7 +272,9 @@ def export(
     """Turn a run into a model folder for `detect --model`."""
     with _extra("train"):
         from distilclip_eeg.training import commands
-    written = commands.export_run(config, folder, run, figures=figures, force=force)
+    written = commands.export_run(
+        config, folder, run, report=report, figures=figures, force=force
+    )
     typer.echo(f"{written.path} {written.sha256}")
 
 

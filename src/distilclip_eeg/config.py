@@ -25,7 +25,8 @@ class SignalConfig(_Settings):
     sfreq: float = 256.0
     highpass_hz: float = Field(0.5, gt=0)
     lowpass_hz: float = Field(60.0, gt=0)
-    notch_hz: tuple[float, ...] = (50.0, 60.0)  # both everywhere: hum tells no country
+    # Both everywhere: hum tells no country.
+    notch_hz: tuple[float, ...] = Field((50.0, 60.0), min_length=1)
     notch_q: float = 10.0
     window_s: int = Field(10, ge=1)
     hop_s: int = Field(5, ge=1)
@@ -36,6 +37,18 @@ class SignalConfig(_Settings):
             raise ValueError(
                 f"hop_s {self.hop_s} is longer than window_s {self.window_s}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _filters_exist(self) -> Self:
+        edges = (self.highpass_hz, self.lowpass_hz, self.sfreq / 2)
+        if not edges[0] < edges[1] < edges[2]:
+            raise ValueError(
+                f"highpass_hz {edges[0]}, lowpass_hz {edges[1]} and half of sfreq "
+                f"{edges[2]} do not rise"
+            )
+        if not all(0 < hz < edges[2] for hz in self.notch_hz):
+            raise ValueError(f"notch_hz {self.notch_hz}: not within 0 to {edges[2]}")
         return self
 
     @property

@@ -53,6 +53,10 @@ def _recording(root: Path, where: str, row: dict[str, str]) -> CorpusRecording:
         labelled = (float(start), float(end)) if row["labelled"] else None
     except ValueError as error:
         raise CorpusError(f"{where}: fold or labelled is no number: {error}") from None
+    if labelled and not 0 <= labelled[0] < labelled[1]:
+        raise CorpusError(
+            f"{where}: labelled {row['labelled']!r} is no stretch of time"
+        )
     events = read_tsv(root / row["events"]) if row["events"] else []
     return CorpusRecording(
         name=row["recording"],

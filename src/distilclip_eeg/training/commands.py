@@ -22,7 +22,11 @@ from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model_folder import ModelFolder
 from distilclip_eeg.training.batches import windows_of
 from distilclip_eeg.training.card import data_table, model_card
-from distilclip_eeg.training.experiments import cross_validate, write_report
+from distilclip_eeg.training.experiments import (
+    cross_validate,
+    read_operating_points,
+    write_report,
+)
 from distilclip_eeg.training.export import (
     count_parameters,
     export,
@@ -84,12 +88,20 @@ def export_run(
     folder: Path,
     run: Path | None = None,
     *,
+    report: Path | None = None,
     figures: Path | None = None,
     force: bool = False,
 ) -> ModelFolder:
     """Turn a run into a model folder, card included.
 
-    Detection settings are those of the TOML file: they are chosen after training.
+    Parameters
+    ----------
+    config_path
+        The TOML file of the run; its detection settings count, chosen after training.
+    report
+        What `crossvalidate` wrote: gives thresholds by false alarms per day.
+    figures
+        Markdown for the card, written by a scoring command.
     """
     config = load_config(config_path)
     run = run or Path("runs") / config.name
@@ -107,6 +119,7 @@ def export_run(
         data=facts["data"],
         figures=figures.read_text() if figures else "",
     )
+    points, measured_on = read_operating_points(report) if report else ([], "")
     first = Store(run / "store", config.signal).recordings[0]
     batch = windows_of(first, config.signal)
     example = (
@@ -119,6 +132,8 @@ def export_run(
         card=card,
         example=example,
         detection=config.detection,
+        operating_points=tuple(points),
+        measured_on=measured_on,
         force=force,
     )
 

@@ -26,6 +26,7 @@ from distilclip_eeg.evaluation.events import (
     score_recording,
 )
 from distilclip_eeg.evaluation.windows import WindowScores, auroc, auroc_by_patient
+from distilclip_eeg.model_folder import OperatingPoint
 from distilclip_eeg.training.export import load_trained
 from distilclip_eeg.training.fit import OnStep, fit
 from distilclip_eeg.training.predict import Prediction, predict, save_predictions
@@ -34,6 +35,7 @@ ONSETS: Final = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.9
 OFFSET_RATIOS: Final = (0.4, 0.6, 0.8)
 SMOOTHINGS_S: Final = (1, 3, 5, 9)
 DURATIONS_S: Final = (4.0, 6.0, 8.0, 10.0)
+MIN_ALARMS: Final = 3  # behind a rate; fewer say nothing about days
 
 
 def _unseen(fold: int) -> AbstractContextManager[None]:  # noqa: ARG001
@@ -100,6 +102,46 @@ def score(predictions: Sequence[Prediction], settings: DetectionConfig) -> Event
     )
 
 
+def operating_points(
+    predictions: Sequence[Prediction], settings: DetectionConfig
+) -> tuple[list[OperatingPoint], str]:
+    """Thresholds by what they cost on the recordings without a seizure.
+
+    Only rates that rest on at least `MIN_ALARMS` alarms are given. The offset threshold
+    keeps its ratio to the onset threshold, as in `Model.settings`.
+
+    Returns
+    -------
+    tuple
+        The points by rising rate, and a sentence on the recordings behind them.
+    """
+    quiet = [p for p in predictions if not p.seizures]
+    ratio = settings.offset_threshold / settings.onset_threshold
+    points: dict[float, float] = {}
+    for threshold in np.round(np.arange(0.99, 0.29, -0.01), 2).tolist():
+        changed = settings.model_copy(
+            update={
+                "onset_threshold": threshold,
+                "offset_threshold": threshold * ratio,
+            }
+        )
+        cost = score(quiet, changed)
+        if cost.n_false >= MIN_ALARMS:
+            rate = round(cost.false_alarms_per_day, 1)
+            if rate > max(points, default=0.0):
+                points[rate] = threshold
+    hours = score(quiet, settings).hours
+    datasets = ", ".join(sorted({p.dataset for p in quiet}))
+    measured_on = (
+        f"{len(quiet)} recordings without a seizure ({hours:.2f} h; {datasets}), each "
+        "scored by a model that never saw the patient; most follow a seizure"
+    )
+    return [
+        OperatingPoint(per_day=rate, onset_threshold=threshold)
+        for rate, threshold in sorted(points.items())
+    ], measured_on
+
+
 def window_scores(
     predictions: Sequence[Prediction], window_s: int = 10, hop_s: int = 5
 ) -> list[WindowScores]:
@@ -136,13 +178,23 @@ def summary(predictions: Sequence[Prediction]) -> dict[str, float]:
 
 def write_report(path: Path, config: Config, predictions: Sequence[Prediction]) -> None:
     """Write figures and the sweep with everything needed to make them again."""
+    points, measured_on = operating_points(predictions, config.detection)
     content = {
         "config": config.model_dump(mode="json"),
         "figures": summary(predictions),
         "at_settings": _row(score(predictions, config.detection)),
+        "operating_points": [point.model_dump() for point in points],
+        "measured_on": measured_on,
         "sweep": sweep(predictions),
     }
     path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def read_operating_points(report: Path) -> tuple[list[OperatingPoint], str]:
+    """Return the points and the sentence on their origin that `write_report` wrote."""
+    content = json.loads(report.read_text())
+    points = [OperatingPoint(**point) for point in content["operating_points"]]
+    return points, content["measured_on"]
 
 
 def _row(score: EventScore) -> dict[str, float]:

@@ -1,0 +1,126 @@
+"""From a TOML file and a data folder to events: the whole way, at toy size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from distilclip_eeg.cli import main
+from distilclip_eeg.model_folder import load_folder
+from small_corpus import write_corpus
+
+CONFIG = """
+name = "toy"
+[model]
+embed_dim = 16
+[model.tower]
+dim = 16
+depth = 1
+heads = 2
+stem_filters = 8
+[model.text]
+layers = 1
+n_prompts = 2
+[data]
+folds = [0, 1]
+validation_folds = [{validation}]
+[training]
+steps = 4
+batch_size = 4
+warmup_steps = 1
+validate_every = 2
+checkpoint_every = 2
+precision = "32-true"
+[detection]
+onset_threshold = 0.4
+offset_threshold = 0.2
+"""
+
+
+def run(*args: str | Path) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(arg) for arg in args])
+    return int(stopped.value.code or 0)
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working folder with `data/` and `toy.toml`."""
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    write_corpus(tmp_path / "data")
+    (tmp_path / "toy.toml").write_text(CONFIG.format(validation=""))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    torch.set_num_threads(n_threads)
+
+
+def test_from_recordings_to_events(toy: Path) -> None:
+    assert run("crossvalidate", "toy.toml", "--data", "data") == 0
+    report = toy / "runs" / "toy-folds" / "report.json"
+    content = json.loads(report.read_text())
+    assert content["at_settings"]["n_true"] == 4
+    assert 0 <= content["figures"]["auroc_mean_over_patients"] <= 1
+    lines = (report.parent / "predictions.tsv").read_text().splitlines()
+    assert len(lines) == 1 + 40 + 25 + 35 + 30 + 24  # a line per second of folds 0, 1
+
+    assert run("train", "toy.toml", "--data", "data") == 0
+    (toy / "figures.md").write_text("## Measured\n\nseen figures\n")
+    written = run(
+        *("export", "toy.toml", "model", "--report", report),
+        *("--figures", "figures.md"),
+    )
+    assert written == 0
+    folder = load_folder("model")
+    assert folder.detection.onset_threshold == 0.4
+    assert folder.config.measured_on == content["measured_on"]
+    card = (toy / "model" / "MODEL_CARD.md").read_text()
+    assert "seen figures" in card
+    assert "| north | 2 | 3 | 0.03 | 3 | 40 |" in card
+    assert "calm" not in card  # its fold was not asked for
+    assert str(toy) not in card
+
+    found = run("detect", "data/n1/sz.edf", "out.json", "--model", "model")
+    assert found == 0
+    probability = json.loads((toy / "out.json").read_text())["seizure_probability"]
+    assert len(probability) == 40
+
+
+def test_a_finished_run_is_not_trained_again(toy: Path) -> None:
+    assert run("train", "toy.toml", "--data", "data", "--run", "r") == 0
+    before = (toy / "r" / "best.safetensors").read_bytes()
+    assert run("train", "toy.toml", "--data", "data", "--run", "r") == 0
+    assert (toy / "r" / "best.safetensors").read_bytes() == before
+
+
+def test_validation_patients_are_held_back(toy: Path) -> None:
+    (toy / "toy.toml").write_text(CONFIG.format(validation="1"))
+    assert run("train", "toy.toml", "--data", "data", "--run", "r") == 0
+    history = (toy / "r" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in history] == [2, 4]
+    assert "south" not in json.loads((toy / "r" / "facts.json").read_text())["data"]
+
+
+def test_a_run_of_another_model_is_not_exported(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", "toy.toml", "--data", "data", "--run", "r") == 0
+    other = CONFIG.format(validation="").replace("dim = 16\ndepth", "dim = 32\ndepth")
+    (toy / "other.toml").write_text(other)
+    assert run("export", "other.toml", "model", "--run", "r") == 2
+    assert "another model" in capsys.readouterr().err
+    assert not (toy / "model").exists()
+
+
+def test_a_missing_manifest_is_one_line(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", "toy.toml", "--data", "nowhere") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "manifest.tsv" in error

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from distilclip_eeg.config import SignalConfig, TowerConfig
-from distilclip_eeg.model.conformer import FRAME, HOP, ConformerTower
+from distilclip_eeg.model.conformer import ConformerBlock, ConformerTower
 
 SIZES = TowerConfig(stem_filters=8, dim=16, depth=2, heads=2, ff_mult=2, conv_kernel=7)
 SIGNAL = SignalConfig()
@@ -84,16 +84,26 @@ def test_what_a_missing_lead_holds_does_not_matter(tower: nn.Module) -> None:
 
 
 def test_what_an_unusable_second_holds_does_not_matter(tower: nn.Module) -> None:
-    """But for the stem's frames, which reach 16 samples into it, and 8 from its end."""
     eeg, usable = windows()
     usable[:, 5, 3] = usable[1, :, 8] = 0
     before = encode(tower, eeg, usable)
-    inner = slice(3 * 256 + FRAME - 2 * HOP, 4 * 256 - HOP)
-    eeg[:, 5, inner] = garbage(eeg[:, 5, inner])
-    inner = slice(8 * 256 + FRAME - 2 * HOP, 9 * 256 - HOP)
-    eeg[1, :, inner] = garbage(eeg[1, :, inner])
+    lost = slice(3 * 256, 4 * 256)
+    eeg[:, 5, lost] = garbage(eeg[:, 5, lost])
+    lost = slice(8 * 256, 9 * 256)
+    eeg[1, :, lost] = garbage(eeg[1, :, lost])
     for old, new in zip(before, encode(tower, eeg, usable), strict=True):
         assert torch.equal(old, new)
+
+
+def test_a_block_does_not_look_at_unseen_tokens() -> None:
+    torch.manual_seed(0)
+    block = ConformerBlock(SIZES, 40).eval()
+    x, seen = torch.randn(2, 40, 16), torch.ones(2, 40)
+    seen[:, 8:20] = 0
+    y = torch.where(seen.bool().unsqueeze(2), x, garbage(x))
+    with torch.no_grad():
+        before, after = block(x, seen), block(y, seen)
+    assert torch.equal(before[seen.bool()], after[seen.bool()])
 
 
 def test_a_missing_lead_is_not_a_flat_one(tower: nn.Module) -> None:

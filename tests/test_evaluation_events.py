@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_predictions_outside_the_labelled_part_do_not_count() -> None:
 @given(spans)
 def test_merged_events_are_apart_and_cover_the_same(events: list[Span]) -> None:
     joined = merged(events)
-    gaps = [b[0] - a[1] for a, b in zip(joined, joined[1:], strict=False)]
+    gaps = [b[0] - a[1] for a, b in pairwise(joined)]
     assert all(gap >= 90 for gap in gaps)
     for start, end in events:
         assert any(a <= start and end <= b for a, b in joined)

@@ -197,6 +197,7 @@ def test_killed_and_started_again_it_ends_the_same(
     when = killed_at_a_random_moment(folder / "store", run, (3, 8))
     assert 0 < checkpoint(run)["state"]["step"] < 12, when
     when += " and " + killed_at_a_random_moment(folder / "store", run, (12, 16))
+    print(when)  # shown if what follows fails
     stood_at = checkpoint(run)["state"]["step"]
     assert 12 <= stood_at < STEPS, when
     seen: list[int] = []

@@ -260,9 +260,7 @@ def export(
     run: RunFolder = None,
     report: Annotated[
         Path | None,
-        typer.Option(
-            metavar="JSON", help="By crossvalidate: thresholds by cost."
-        ),
+        typer.Option(metavar="JSON", help="By crossvalidate: thresholds by cost."),
     ] = None,
     figures: Annotated[
         Path | None, typer.Option(metavar="MD", help="Measured figures for the card.")

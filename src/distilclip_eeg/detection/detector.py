@@ -63,6 +63,17 @@ def detect(
     DistilClipError
         UnreadableRecordingError, TooFewLeadsError, ModelFolderError or ConfigError:
         the message says what to do.
+
+    Examples
+    --------
+    >>> from distilclip_eeg import detect
+    >>> found = detect("examples/chb01_03_1_eeg.edf")
+    >>> found.duration_s, found.missing_leads, found.seizure_probability.shape
+    (50.0, (), (50,))
+    >>> [event.event_type for event in found.events]
+    ['sz']
+    >>> found.to_annotations()
+    <Annotations | 1 segment: sz (1)>
     """
     loaded = _loaded(model)
     settings = loaded.settings(
@@ -78,8 +89,7 @@ def detect(
     )
     for i, segment in enumerate(recording.segments):
         _pass_over(stream, segment.onset_s, is_new_segment=i > 0)
-        for block in recording.blocks(stream.montage.picks, i, BLOCK_S):
-            stream.push_picked(block)
+        stream.feed(recording.blocks(stream.montage.picks, i, BLOCK_S))
     _pass_over(stream, recording.duration_s)
     stream.close()
     found = stream.result()
@@ -107,6 +117,13 @@ def encode_eeg(
         where a window holds no usable lead.
     onsets_s
         (n_windows,) seconds after the start of the recording.
+
+    Examples
+    --------
+    >>> from distilclip_eeg import encode_eeg
+    >>> embeddings, onsets_s = encode_eeg("examples/chb01_03_1_eeg.edf")
+    >>> embeddings.shape, onsets_s.tolist()
+    ((9, 256), [0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0])
     """
     loaded = _loaded(model)
     embeddings = [np.zeros((0, loaded.folder.prototypes.shape[1]), np.float32)]

@@ -100,6 +100,13 @@ def load_model(
         If there is no such model, or it is not what it was when it was saved.
     MissingExtraError
         If no inference engine is installed.
+
+    Examples
+    --------
+    >>> from distilclip_eeg import load_model
+    >>> model = load_model("student")
+    >>> model.folder.classes
+    ('background', 'seizure')
     """
     folder = load_folder(_find_model(name_or_path))
     return Model(folder, Runtime(folder, precision, threads))

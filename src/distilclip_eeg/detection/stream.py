@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -25,7 +26,7 @@ from distilclip_eeg.detection.result import Detection, QualityTally, on_grid
 from distilclip_eeg.detection.windows import ScoredWindow, SecondScorer
 from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.eeg.montage import plan_montage
-from distilclip_eeg.eeg.signal import Conditioner
+from distilclip_eeg.eeg.signal import Conditioned, Conditioner
 
 BLOCK_S: Final = 120.0  # taken in at a time: 24 windows, some 15 MB
 
@@ -50,6 +51,18 @@ class StreamDetector:
         If fewer than four of the 18 leads can be computed.
     UnreadableRecordingError
         If the rate is too low.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from distilclip_eeg import StreamDetector, load_model
+    >>> names = ["Fp1", "F7", "T3", "T5", "O1", "Fp2", "F8", "T4", "T6", "O2"]
+    >>> stream = StreamDetector(load_model("student"), names, sfreq=256)
+    >>> noise = np.random.default_rng(0).normal(0, 5, (10, 256))
+    >>> for _ in range(30):  # half a minute, a second at a time
+    ...     ended = stream.push(noise)
+    >>> ended + stream.close()
+    []
     """
 
     def __init__(
@@ -106,14 +119,44 @@ class StreamDetector:
 
     def push_picked(self, chunk_uv: NDArray[np.floating]) -> list[Event]:
         """Take in samples of the channels in `montage.picks` alone."""
-        if self._is_closed:
-            raise ValueError("this stream is closed; a new one needs a new detector")
-        self._n_times += chunk_uv.shape[1]
-        seconds = self._conditioner.push(chunk_uv)
+        self._check_open()
+        return self._score(self._condition(chunk_uv))
+
+    def feed(self, chunks_uv: Iterable[NDArray[np.floating]]) -> list[Event]:
+        """Take in many chunks of the channels in `montage.picks`.
+
+        The same as `push_picked` one by one, but the next chunk is read and conditioned
+        while the network looks at the last one.
+        """
+        self._check_open()
+        coming = iter(chunks_uv)
+
+        def next_seconds() -> tuple[int, Conditioned] | None:
+            chunk = next(coming, None)
+            return None if chunk is None else self._condition(chunk)
+
+        events: list[Event] = []
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(next_seconds)
+            while (taken := ahead.result()) is not None:
+                ahead = pool.submit(next_seconds)
+                events += self._score(taken)
+        return events
+
+    def _condition(self, chunk_uv: NDArray[np.floating]) -> tuple[int, Conditioned]:
+        return chunk_uv.shape[1], self._conditioner.push(chunk_uv)
+
+    def _score(self, taken: tuple[int, Conditioned]) -> list[Event]:
+        n_times, seconds = taken
+        self._n_times += n_times
         if not seconds.n_seconds:
             return []
         self._tally.add(seconds)
         return self._settle(self._scorer.push(seconds), math.inf)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ValueError("this stream is closed; a new one needs a new detector")
 
     def gap(self, duration_s: float) -> list[Event]:
         """Pass over time that was not recorded; the signal starts anew after it."""

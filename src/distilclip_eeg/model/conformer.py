@@ -59,7 +59,9 @@ class ConformerTower(nn.Module):
             (B, W) of the window and (B, S, W) of its seconds.
         """
         mask = usable.repeat_interleave(self.tokens_per_s, dim=2)  # (B, C, N)
-        x = self.mix(self.stem(eeg), mask)  # (B, N, W)
+        # What cannot be trusted must not reach over the border of its second either.
+        eeg = torch.unflatten(eeg, 2, (self.window_s, -1)) * usable.unsqueeze(3)
+        x = self.mix(self.stem(eeg.flatten(2)), mask)  # (B, N, W)
         seen = mask.amax(dim=1)  # (B, N) 0 where no lead is usable
         for block in self.blocks:
             x = block(x, seen)

@@ -99,8 +99,7 @@ class Batches:
             crop = splice(crop, self._cut(other, rng, ictal=False), rng, self._sfreq)
         if rng.random() < BLEND_SHARE:
             other = _draw(self._quiet, rng)
-            added = self._cut(other, rng, ictal=False).eeg
-            crop.eeg[:] += np.float32(rng.uniform(0.2, 0.8)) * added
+            blend(crop, self._cut(other, rng, ictal=False), rng)
         if self._augmented:
             augment(crop.eeg, crop.usable, rng, self._sfreq)
         return crop, self._describe(crop)
@@ -145,6 +144,14 @@ def splice(crop: Crop, quiet: Crop, rng: Generator, sfreq: int) -> Crop:
         ictal=crop.ictal * after + quiet.ictal * (1 - after),
         labelled=np.where(after == 1, crop.labelled, crop.labelled & quiet.labelled),
     )
+
+
+def blend(crop: Crop, quiet: Crop, rng: Generator) -> None:
+    """Add another recording's background, where it can be trusted, in place."""
+    n_leads, n_seconds = quiet.usable.shape
+    seconds = quiet.eeg.reshape(n_leads, n_seconds, -1) * quiet.usable[:, :, None]
+    share = np.float32(rng.uniform(0.2, 0.8))
+    crop.eeg[:] += share * seconds.reshape(crop.eeg.shape)
 
 
 def collate(crops: Sequence[Crop], captions: list[str]) -> Batch:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from distilclip_eeg import __version__
 from distilclip_eeg.config import Config, DetectionConfig
 from distilclip_eeg.eeg.montage import LEADS
+from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model.distilclip import DistilCLIP, EEGEncoder
 from distilclip_eeg.model_folder import (
     FolderConfig,
@@ -30,6 +31,7 @@ from distilclip_eeg.model_folder import (
     SignalContract,
     write_folder,
 )
+from distilclip_eeg.training.fit import trained_parameters
 from distilclip_eeg.training.run_folder import Weights, load_run
 
 ONNX_OPSET = 18
@@ -60,8 +62,21 @@ def load_trained(run: Path) -> tuple[Config, DistilCLIP]:
 
 
 def build(config: Config, weights: Weights) -> DistilCLIP:
-    """Return the model that `weights` (BERT left out) mean."""
+    """Return the model that `weights` (BERT left out) mean.
+
+    Raises
+    ------
+    ConfigError
+        If they are the weights of another model.
+    """
     model = DistilCLIP(config.model, config.signal)
+    own = {name: value.shape for name, value in trained_parameters(model)}
+    if own != (given := {name: value.shape for name, value in weights.items()}):
+        wrong = sorted(n for n in own | given if own.get(n) != given.get(n))
+        raise ConfigError(
+            f"weights of another model: {wrong[0]} and {len(wrong) - 1} more parts are "
+            "missing, unknown or of another shape"
+        )
     rounded = {name: value.half().float() for name, value in weights.items()}
     model.load_state_dict(rounded, strict=False)
     return model.eval()

@@ -12,6 +12,7 @@ from math import cos, pi
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -19,6 +20,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from distilclip_eeg.config import Config, TrainingConfig
 from distilclip_eeg.corpora.store import StoredRecording
+from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.evaluation.windows import WindowScores, auroc_by_patient
 from distilclip_eeg.model.distilclip import DistilCLIP
 from distilclip_eeg.model.losses import (
@@ -120,13 +122,18 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """AdamW; norms, biases, prompt vectors and temperature are not decayed."""
     learned = [(n, p) for n, p in trained_parameters(model) if p.requires_grad]
-    decayed = [p for n, p in learned if p.ndim > 1 and "prompts" not in n]
-    free = [p for n, p in learned if p.ndim < 2 or "prompts" in n]
+    decayed = [p for n, p in learned if is_decayed(n, p)]
+    free = [p for n, p in learned if not is_decayed(n, p)]
     groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98))
+
+
+def is_decayed(name: str, parameter: Tensor) -> bool:
+    """Matrices are; the attention's bias by distance is a matrix but still a bias."""
+    return parameter.ndim > 1 and not name.endswith(("bias", "prompts"))
 
 
 def learning_rate(settings: TrainingConfig, step: int) -> float:
@@ -191,7 +198,13 @@ def averaged(model: torch.nn.Module, average: Weights) -> Iterator[None]:
 def validate(
     model: torch.nn.Module, recordings: Sequence[StoredRecording], config: Config
 ) -> float:
-    """Return the AUROC over windows, mean over the patients that have both classes."""
+    """Return the AUROC over windows, mean over the patients that have both classes.
+
+    Raises
+    ------
+    ConfigError
+        If there is no patient with seizures among them.
+    """
     model.eval()
     device = next(model.parameters()).device
     scores = []
@@ -200,14 +213,21 @@ def validate(
         eeg, usable = batch["eeg"].to(device), batch["usable"].to(device)
         encoded, _, _ = model(eeg, usable, ["EEG"])
         logits = encoded["window_logits"] + encoded["second_logits"].mean(1)
+        counts = batch["second_valid"].any(1).numpy()
         scores.append(
             WindowScores(
                 patient=recording.patient,
-                ictal_share=batch["window_labels"][:, 1].numpy(),
-                score=(logits[:, 1] - logits[:, 0]).float().cpu().numpy(),
+                ictal_share=batch["window_labels"][:, 1].numpy()[counts],
+                score=(logits[:, 1] - logits[:, 0]).float().cpu().numpy()[counts],
             )
         )
-    return auroc_by_patient(scores)
+    score = auroc_by_patient(scores)
+    if np.isnan(score):
+        raise ConfigError(
+            "the validation folds hold only one class; name folds with seizures and "
+            "background"
+        )
+    return score
 
 
 def _resume(

@@ -1,1 +1,1 @@
-"""Recordings with planted seizures: what is drawn, and how it reaches the electrodes."""
+"""Recordings with planted seizures: what is drawn, and what electrodes see."""

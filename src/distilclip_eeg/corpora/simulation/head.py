@@ -25,6 +25,7 @@ Depth: TypeAlias = Literal["crown", "sulcus", "deep"]
 
 _DEPTHS: Final[Mapping[Depth, float]] = {"crown": 0.84, "sulcus": 0.7, "deep": 0.5}
 _N_DIRECTIONS = 420
+_NEAREST_MIDLINE = 0.3  # a focus with a side keeps off the other hemisphere
 _LOWEST = -0.5  # the base of the skull, as a height on the unit sphere
 
 # Electrodes around which the cortex of a lobe lies, left side.
@@ -89,7 +90,7 @@ class Head:
 
     def towards(self, electrode: str) -> NDArray[np.float64]:
         """Give the (3,) direction of one electrode."""
-        return self.electrodes[ELECTRODES.index(electrode)]
+        return np.asarray(self.electrodes[ELECTRODES.index(electrode)])
 
     def draw_place(self, rng: Generator, side: Side, lobe: Lobe) -> NDArray[np.float64]:
         """Draw a (3,) direction in a lobe; an unknown side or lobe is drawn too."""
@@ -100,8 +101,8 @@ class Head:
         if lobe == "temporal":
             there[2] -= rng.uniform(0, 0.35)  # the temporal pole lies below T7 and F7
         there += rng.normal(0, 0.1, 3)
-        if name.endswith("Z"):
-            there[0] += 0.25 if right else -0.25
+        across = max(abs(there[0]), _NEAREST_MIDLINE)
+        there[0] = across if right else -across
         return np.asarray(there / np.linalg.norm(there))
 
     def draw_depth(self, rng: Generator, lobe: Lobe) -> Depth:

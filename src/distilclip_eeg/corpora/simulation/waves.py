@@ -15,6 +15,9 @@ from scipy.special import ive
 Course = NDArray[np.float32]  # (n,) or (rows, n)
 
 
+_COSINE = 1e-2  # as sharp as a cosine, to a thousandth
+
+
 def log_uniform(rng: Generator, low: float, high: float) -> float:
     """Draw a number whose logarithm is uniform: amplitudes span decades."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
@@ -65,7 +68,8 @@ def slide(n: int, knots: ArrayLike) -> Course:
     """(n,) positive values that run through `knots`, evenly spaced, without a jerk."""
     points = np.log(np.asarray(knots, float))
     at = np.linspace(0, len(points) - 1, n)
-    return np.exp(np.interp(at, np.arange(len(points)), points)).astype(np.float32)
+    path = np.interp(at, np.arange(len(points)), points)
+    return np.asarray(np.exp(path), np.float32)
 
 
 def phase_of(hz: Course, sfreq: float, start: float = 0.0) -> Course:
@@ -74,18 +78,17 @@ def phase_of(hz: Course, sfreq: float, start: float = 0.0) -> Course:
     return np.asarray(2 * np.pi * (turns % 1.0) + start, np.float32)
 
 
-def peaks(phase: Course, sharpness: float) -> Course:
+def peaks(phase: Course, sharpness: float | Course) -> Course:
     """A peak per turn, from a cosine (0) to a spike (60), mean 0 and height near 1."""
-    if sharpness <= 0:
-        return np.asarray(np.cos(phase), np.float32)
-    mean = float(ive(0, sharpness))  # of the wave, over one turn
-    wave = (np.exp(sharpness * (np.cos(phase) - 1)) - mean) / (1 - mean)
+    steep = np.maximum(sharpness, _COSINE)
+    mean = ive(0, steep)  # of the wave, over one turn
+    wave = (np.exp(steep * (np.cos(phase) - 1)) - mean) / (1 - mean)
     return np.asarray(wave, np.float32)
 
 
 def spike_wave(phase: Course, spike: float = 1.0, wave: float = 0.8) -> Course:
     """Per turn a negative spike and a slow wave after it."""
-    spikes = peaks(phase, 45.0) * np.float32(spike)
+    spikes = peaks(phase, 25.0) * np.float32(spike)
     slow = peaks(phase - np.float32(2.9), 1.0) * np.float32(wave)
     return np.asarray(slow - spikes, np.float32)
 

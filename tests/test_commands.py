@@ -113,7 +113,7 @@ def test_a_run_of_another_model_is_not_exported(
     other = CONFIG.format(validation="").replace("dim = 16\ndepth", "dim = 32\ndepth")
     (toy / "other.toml").write_text(other)
     assert run("export", "other.toml", "model", "--run", "r") == 2
-    assert "another model" in capsys.readouterr().err
+    assert "other settings" in capsys.readouterr().err
     assert not (toy / "model").exists()
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from distilclip_eeg.config import Config
 from distilclip_eeg.corpora.store import StoredRecording
+from distilclip_eeg.model_folder import OperatingPoint
 
 _CARD: Final = """\
 # {name}
@@ -30,16 +31,21 @@ At run time only the EEG part and the {n_classes} class vectors are needed.
 
 `{command}`
 
-Seed {seed}, {steps} steps of {batch} windows ({precision}), {minutes:.0f} minutes on
-{machine}. Folds {folds} of the data set's split by patient were seen; other folds are
-test data, on which nothing was trained or chosen. All settings stand in `config.json`
-of the run and in the TOML file of the command.
+Seed {seed}, {steps} steps of {batch} windows ({precision}), {minutes:.0f} minutes
+on {machine}. Folds {folds} of the data set's split by patient were seen; other
+folds are test data, on which nothing was trained or chosen. Every setting stands in the
+TOML file of the command.
 
 | data set | patients | recordings | hours | seizures | ictal s |
 | --- | --- | --- | --- | --- | --- |
 {data}
 
 {figures}
+## Thresholds
+
+An event begins at a probability of {onset} and lasts while it is at least {offset};
+shorter than {shortest:g} s it is none. {rates}
+
 ## Where it is weak
 
 - It has seen a few dozen patients and little ordinary EEG. How often it cries wolf in a
@@ -67,6 +73,8 @@ def model_card(
     n_parameters: dict[str, int],
     data: str,
     figures: str,
+    operating_points: Sequence[OperatingPoint] = (),
+    measured_on: str = "",
 ) -> str:
     """Return the text of `MODEL_CARD.md`.
 
@@ -94,6 +102,20 @@ def model_card(
         folds=", ".join(map(str, config.data.folds)) or "(all)",
         data=data,
         figures=figures.strip() + "\n" if figures else "",
+        onset=config.detection.onset_threshold,
+        offset=config.detection.offset_threshold,
+        shortest=config.detection.min_duration_s,
+        rates=_rates(operating_points, measured_on),
+    )
+
+
+def _rates(points: Sequence[OperatingPoint], measured_on: str) -> str:
+    if not points:
+        return "Rates of false alarms were not measured."
+    rows = "\n".join(f"| {p.per_day:g} | {p.onset_threshold:g} |" for p in points)
+    return (
+        f"`--false-alarms-per-day` chooses among these, measured on {measured_on}:\n\n"
+        f"| false alarms per day | onset threshold |\n| --- | --- |\n{rows}"
     )
 
 

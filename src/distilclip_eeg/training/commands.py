@@ -34,7 +34,7 @@ from distilclip_eeg.training.export import (
 )
 from distilclip_eeg.training.fit import fit
 from distilclip_eeg.training.progress import shown
-from distilclip_eeg.training.run_folder import load_run
+from distilclip_eeg.training.run_folder import load_run, same_training
 
 FACTS: Final = "facts.json"  # of a run: what the model card says of its making
 EXAMPLE_WINDOWS: Final = 2  # in a model folder's test vector
@@ -106,8 +106,9 @@ def export_run(
     config = load_config(config_path)
     run = run or Path("runs") / config.name
     trained, _ = load_run(run)
-    if trained.model != config.model or trained.signal != config.signal:
-        raise ConfigError(f"{run}: holds another model or signal than {config_path}")
+    if not same_training(trained, config):
+        raise ConfigError(f"{run}: was trained with other settings than {config_path}")
+    points, measured_on = read_operating_points(report) if report else ([], "")
     _, model = load_trained(run)
     facts = _read_facts(run)
     card = model_card(
@@ -118,8 +119,9 @@ def export_run(
         n_parameters=count_parameters(model),
         data=facts["data"],
         figures=figures.read_text() if figures else "",
+        operating_points=points,
+        measured_on=measured_on,
     )
-    points, measured_on = read_operating_points(report) if report else ([], "")
     first = Store(run / "store", config.signal).recordings[0]
     batch = windows_of(first, config.signal)
     example = (
@@ -131,7 +133,7 @@ def export_run(
         folder,
         card=card,
         example=example,
-        detection=config.detection,
+        chosen=config,
         operating_points=tuple(points),
         measured_on=measured_on,
         force=force,

@@ -77,29 +77,22 @@ def sweep(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
             smoothing_s=smoothing_s,
             min_duration_s=duration_s,
         )
-        rows.append(
-            {
-                **settings.model_dump(),
-                "all": _row(score(predictions, settings)),
-                **{
-                    dataset: _row(
-                        score(
-                            [p for p in predictions if p.dataset == dataset], settings
-                        )
-                    )
-                    for dataset in sorted({p.dataset for p in predictions})
-                },
-            }
-        )
+        each = [(p.dataset, _score_one(p, settings)) for p in predictions]
+        row = {**settings.model_dump(), "all": _row(pooled(s for _, s in each))}
+        for dataset in sorted({name for name, _ in each}):
+            row[dataset] = _row(pooled(s for name, s in each if name == dataset))
+        rows.append(row)
     return rows
 
 
 def score(predictions: Sequence[Prediction], settings: DetectionConfig) -> EventScore:
     """Count found seizures and false alarms."""
-    return pooled(
-        score_recording(events_of(p.log_odds, settings), p.seizures, _labelled(p))
-        for p in predictions
-    )
+    return pooled(_score_one(p, settings) for p in predictions)
+
+
+def _score_one(prediction: Prediction, settings: DetectionConfig) -> EventScore:
+    events = events_of(prediction.log_odds, settings)
+    return score_recording(events, prediction.seizures, _labelled(prediction))
 
 
 def operating_points(

@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from distilclip_eeg import __version__
-from distilclip_eeg.config import Config, DetectionConfig
+from distilclip_eeg.config import Config
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model.distilclip import DistilCLIP, EEGEncoder
@@ -95,7 +95,7 @@ def export(
     *,
     card: str,
     example: tuple[NDArray[np.float32], NDArray[np.float32]],
-    detection: DetectionConfig | None = None,
+    chosen: Config | None = None,
     operating_points: tuple[OperatingPoint, ...] = (),
     measured_on: str = "",
     force: bool = False,
@@ -108,10 +108,12 @@ def export(
         Text of the model card.
     example
         Windows (B, 18, T) microvolts and (B, 18, S) for the test vector.
-    detection
-        Settings chosen after training; those of the run if not given.
+    chosen
+        Whose detection settings and hop count, chosen after training; those of the run
+        if not given.
     """
     config, model = load_trained(run)
+    config = chosen or config
     module, prototypes = deployed(model)
     eeg, usable = (torch.from_numpy(part) for part in example)
     with torch.no_grad():
@@ -124,7 +126,7 @@ def export(
         classes=config.model.classes,
         logit_scale=model.logit_scale.item(),
         embed_dim=config.model.embed_dim,
-        detection=detection or config.detection,
+        detection=config.detection,
         false_alarms_per_day=operating_points,
         measured_on=measured_on,
         bert=model.text.bert_identity(),

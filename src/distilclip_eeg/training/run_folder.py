@@ -57,7 +57,7 @@ class RunFolder:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
         file = path / "config.json"
-        if file.exists() and not _same_training(
+        if file.exists() and not same_training(
             Config.model_validate_json(file.read_text()), config
         ):
             raise ConfigError(
@@ -97,9 +97,10 @@ class RunFolder:
             file.write(json.dumps(line) + "\n")
 
 
-def _same_training(a: Config, b: Config) -> bool:
-    """Compare what weights depend on; detection is chosen after training."""
-    return a.model_copy(update={"detection": b.detection}) == b
+def same_training(a: Config, b: Config) -> bool:
+    """Compare what weights depend on; detection and hop are chosen after training."""
+    signal = a.signal.model_copy(update={"hop_s": b.signal.hop_s})
+    return a.model_copy(update={"detection": b.detection, "signal": signal}) == b
 
 
 def load_run(path: Path) -> tuple[Config, Weights]:

@@ -301,3 +301,23 @@ def test_interrupt_is_status_130(tmp_path: Path, model: Path) -> None:
     assert running.returncode == 130
     assert "Traceback" not in err
     assert not list(out.glob(".*"))  # no halves left behind
+
+
+def test_simulate_writes_a_recording_and_its_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def simulate(out: Path) -> int:
+        with pytest.raises(SystemExit) as done:
+            main(["simulate", str(out), "--hours", "0.02", "--seed", "1"])
+        return int(done.value.code or 0)
+
+    out = tmp_path / "new" / "x.edf"
+    assert simulate(out) == 0
+    tables = [out.with_name("x_events.tsv"), out.with_name("x_patterns.tsv")]
+    assert capsys.readouterr().out.split() == [str(p) for p in (out, *tables)]
+    before = out.read_bytes()
+    assert simulate(tmp_path / "again.edf") == 0
+    assert (tmp_path / "again.edf").read_bytes() == before
+    assert simulate(out) == 2  # it is there already
+    assert out.read_bytes() == before
+    assert simulate(tmp_path / "x.tsv") == 2

@@ -123,7 +123,7 @@ def encode_eeg(
     >>> from distilclip_eeg import encode_eeg
     >>> embeddings, onsets_s = encode_eeg("examples/chb01_03_1_eeg.edf")
     >>> embeddings.shape, onsets_s.tolist()
-    ((9, 256), [0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0])
+    ((7, 256), [0.0, 7.0, 14.0, 21.0, 28.0, 35.0, 40.0])
     """
     loaded = _loaded(model)
     embeddings = [np.zeros((0, loaded.folder.prototypes.shape[1]), np.float32)]

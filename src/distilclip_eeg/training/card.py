@@ -50,7 +50,7 @@ shorter than {shortest:g} s it is none. {rates}
 
 - It has seen a few dozen patients and little ordinary EEG. How often it cries wolf in a
   day of ordinary EEG has not been measured on real recordings of that length.
-- Newborns: none were in the data. Seizures under 10 s are often missed.
+- Newborns: none were in the data. Of seizures under 10 s there were few.
 - Periodic and rhythmic patterns of intensive care can pass for seizures.
 - With fewer than 10 of the 18 leads it sees less, and says so.
 - The confidence of an event is the mean probability of its seconds, not yet calibrated.
@@ -114,7 +114,8 @@ def _rates(points: Sequence[OperatingPoint], measured_on: str) -> str:
         return "Rates of false alarms were not measured."
     rows = "\n".join(f"| {p.per_day:g} | {p.onset_threshold:g} |" for p in points)
     return (
-        f"`--false-alarms-per-day` chooses among these, measured on {measured_on}:\n\n"
+        "`--false-alarms-per-day` chooses among these.\n"
+        f"Measured on {measured_on}.\n\n"
         f"| false alarms per day | onset threshold |\n| --- | --- |\n{rows}"
     )
 

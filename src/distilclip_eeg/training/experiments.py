@@ -36,6 +36,7 @@ OFFSET_RATIOS: Final = (0.4, 0.6, 0.8)
 SMOOTHINGS_S: Final = (1, 3, 5, 9)
 DURATIONS_S: Final = (4.0, 6.0, 8.0, 10.0)
 MIN_ALARMS: Final = 3  # behind a rate; fewer say nothing about days
+RATE_STEP: Final = 1.4  # between neighbouring rates; closer ones say the same
 
 
 def _unseen(fold: int) -> AbstractContextManager[None]:  # noqa: ARG001
@@ -121,7 +122,7 @@ def operating_points(
         cost = score(quiet, changed)
         if cost.n_false >= MIN_ALARMS:
             rate = round(cost.false_alarms_per_day, 1)
-            if rate > max(points, default=0.0):
+            if rate > RATE_STEP * max(points, default=0.0):
                 points[rate] = threshold
     hours = score(quiet, settings).hours
     datasets = ", ".join(sorted({p.dataset for p in quiet}))

@@ -1,0 +1,84 @@
+"""The models that the wheel carries: golden numbers, and patients they never saw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distilclip_eeg import detect, load_model
+from distilclip_eeg.corpora.catalog import in_folds
+from distilclip_eeg.corpora.manifest import read_manifest
+from distilclip_eeg.detection.models import Model, bundled_models
+from distilclip_eeg.detection.runtime import Runtime
+from distilclip_eeg.evaluation.events import pooled, score_recording
+
+REPO = Path(__file__).parent.parent
+EXAMPLE = REPO / "examples" / "chb01_03_1_eeg.edf"
+GOLDEN = Path(__file__).parent / "golden"
+TEST_FOLD = 4
+
+
+@pytest.fixture(scope="module")
+def student() -> Model:
+    return load_model("student")
+
+
+@pytest.mark.parametrize("name", sorted(bundled_models()))
+def test_golden_probabilities(name: str) -> None:
+    """Within what bf16 and another processor may change.
+
+    Written by `distilclip detect --precision f32 EXAMPLE tests/golden/NAME.json`.
+    """
+    golden = json.loads((GOLDEN / f"{name}.json").read_text())
+    found = detect(EXAMPLE, model=load_model(name, "f32"))
+    np.testing.assert_allclose(
+        found.seizure_probability, golden["seizure_probability"], atol=1e-3
+    )
+    found = detect(EXAMPLE, model=load_model(name))
+    np.testing.assert_allclose(
+        found.seizure_probability, golden["seizure_probability"], atol=0.03
+    )
+    spans = [(e["onset"], e["duration"]) for e in golden["events"]]
+    np.testing.assert_allclose(
+        [(e.onset, e.duration) for e in found.events], spans, atol=1
+    )
+
+
+def test_the_test_vector_comes_out(student: Model) -> None:
+    vector = student.folder.test_vector()
+    scores = Runtime(student.folder, "f32").run(vector["eeg"], vector["usable"])
+    for name in ("window_logits", "second_logits"):
+        np.testing.assert_allclose(getattr(scores, name), vector[name], atol=1e-4)
+
+
+def test_bf16_moves_a_probability_little(student: Model, data_dir: Path) -> None:
+    """99th percentile at most 0.01, over real clips of all data sets."""
+    exact = load_model("student", "f32")
+    clips = [r for r in read_manifest(data_dir) if r.fold != TEST_FOLD][::12]
+    change = [
+        np.abs(
+            detect(clip.path, model=student).seizure_probability
+            - detect(clip.path, model=exact).seizure_probability
+        )
+        for clip in clips
+    ]
+    assert np.nanquantile(np.concatenate(change), 0.99) <= 0.01
+
+
+def test_patients_never_seen(student: Model, data_dir: Path) -> None:
+    """Fold 4: at least 80 % of the seizures, at most 4 of the quiet clips alarmed."""
+    scores = []
+    for clip in in_folds(read_manifest(data_dir), [TEST_FOLD]):
+        found = detect(clip.path, model=student)
+        labelled = clip.labelled_s or (0.0, found.duration_s)
+        events = [(e.onset, e.onset + e.duration) for e in found.events]
+        true = [(e.onset, e.onset + e.duration) for e in clip.events]
+        if clip.kind != "hard_negative":
+            scores.append(score_recording(events, true, labelled))
+    total = pooled(scores)
+    assert (total.n_true, total.n_quiet) == (26, 16)
+    assert total.sensitivity >= 0.8
+    assert total.n_alarmed <= 4

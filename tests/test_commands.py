@@ -40,6 +40,18 @@ offset_threshold = 0.2
 """
 
 
+SCORED = {
+    "n_recordings": 7,
+    "kind:seizure": {
+        "n_recordings": 7,
+        "hours": 1.5,
+        "n_true": 8,
+        "n_found": 6,
+        "n_recordings_alarmed": 2,
+    },
+}
+
+
 def run(*args: str | Path) -> int:
     with pytest.raises(SystemExit) as stopped:
         main([str(arg) for arg in args])
@@ -70,17 +82,19 @@ def test_from_recordings_to_events(toy: Path) -> None:
     assert len(lines) == 1 + 40 + 25 + 35 + 30 + 24  # a line per second of folds 0, 1
 
     assert run("train", "toy.toml", "--data", "data") == 0
-    (toy / "figures.md").write_text("## Measured\n\nseen figures\n")
+    (toy / "test.json").write_text(json.dumps(SCORED))
     written = run(
         *("export", "toy.toml", "model", "--report", report),
-        *("--figures", "figures.md"),
+        *("--test", "test.json"),
     )
     assert written == 0
     folder = load_folder("model")
     assert folder.detection.onset_threshold == 0.4
     assert folder.config.measured_on == content["measured_on"]
     card = (toy / "model" / "MODEL_CARD.md").read_text()
-    assert "seen figures" in card
+    assert "| with a seizure | 7 | 1.50 | 6 of 8 | 2 |" in card
+    found = content["at_settings"]["n_found"]
+    assert f"{found} of 4 seizures" in " ".join(card.split())
     assert "| north | 2 | 3 | 0.03 | 3 | 40 |" in card
     assert "calm" not in card  # its fold was not asked for
     assert str(toy) not in card

@@ -262,8 +262,9 @@ def export(
         Path | None,
         typer.Option(metavar="JSON", help="By crossvalidate: thresholds by cost."),
     ] = None,
-    figures: Annotated[
-        Path | None, typer.Option(metavar="MD", help="Measured figures for the card.")
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="Scores on test data."),
     ] = None,
     force: Force = False,
 ) -> None:
@@ -271,7 +272,7 @@ def export(
     with _extra("train"):
         from distilclip_eeg.training import commands
     written = commands.export_run(
-        config, folder, run, report=report, figures=figures, force=force
+        config, folder, run, report=report, test=test, force=force
     )
     typer.echo(f"{written.path} {written.sha256}")
 

@@ -21,7 +21,7 @@ from distilclip_eeg.corpora.store import Store, StoredRecording, prepare
 from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model_folder import ModelFolder
 from distilclip_eeg.training.batches import windows_of
-from distilclip_eeg.training.card import data_table, model_card
+from distilclip_eeg.training.card import data_table, figures, model_card
 from distilclip_eeg.training.experiments import (
     cross_validate,
     read_operating_points,
@@ -89,7 +89,7 @@ def export_run(
     run: Path | None = None,
     *,
     report: Path | None = None,
-    figures: Path | None = None,
+    test: Path | None = None,
     force: bool = False,
 ) -> ModelFolder:
     """Turn a run into a model folder, card included.
@@ -99,9 +99,9 @@ def export_run(
     config_path
         The TOML file of the run; its detection settings count, chosen after training.
     report
-        What `crossvalidate` wrote: gives thresholds by false alarms per day.
-    figures
-        Markdown for the card, written by a scoring command.
+        What `crossvalidate` wrote: figures, and thresholds by false alarms per day.
+    test
+        What a scorer wrote of the model on test data, see `card.figures`.
     """
     config = load_config(config_path)
     run = run or Path("runs") / config.name
@@ -118,7 +118,7 @@ def export_run(
         machine=facts["machine"],
         n_parameters=count_parameters(model),
         data=facts["data"],
-        figures=figures.read_text() if figures else "",
+        figures=figures(_read_json(report), _read_json(test)),
         operating_points=points,
         measured_on=measured_on,
     )
@@ -153,5 +153,11 @@ def training_recordings(
 
 def _read_facts(run: Path) -> dict[str, Any]:
     path = run / FACTS
-    facts: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return facts
+    return (_read_json(path) or {}) if path.exists() else {}
+
+
+def _read_json(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content

@@ -164,9 +164,9 @@ def summary(predictions: Sequence[Prediction]) -> dict[str, float]:
         "auroc_mean_over_patients": auroc_by_patient(windows),
         "auroc_pooled": auroc(windows),
     }
-    for dataset in sorted({p.dataset for p in predictions}):
-        part = [p for p in predictions if p.dataset == dataset]
-        figures[f"auroc_pooled_{dataset}"] = auroc(window_scores(part))
+    for dataset, group in _by_dataset(predictions).items():
+        if any(p.seizures for p in group):
+            figures[f"auroc_pooled_{dataset}"] = auroc(window_scores(group))
     return figures
 
 
@@ -177,6 +177,10 @@ def write_report(path: Path, config: Config, predictions: Sequence[Prediction]) 
         "config": config.model_dump(mode="json"),
         "figures": summary(predictions),
         "at_settings": _row(score(predictions, config.detection)),
+        "by_dataset": {
+            dataset: _row(score(group, config.detection))
+            for dataset, group in _by_dataset(predictions).items()
+        },
         "operating_points": [point.model_dump() for point in points],
         "measured_on": measured_on,
         "sweep": sweep(predictions),
@@ -189,6 +193,11 @@ def read_operating_points(report: Path) -> tuple[list[OperatingPoint], str]:
     content = json.loads(report.read_text())
     points = [OperatingPoint(**point) for point in content["operating_points"]]
     return points, content["measured_on"]
+
+
+def _by_dataset(predictions: Sequence[Prediction]) -> dict[str, list[Prediction]]:
+    names = sorted({p.dataset for p in predictions})
+    return {name: [p for p in predictions if p.dataset == name] for name in names}
 
 
 def _row(score: EventScore) -> dict[str, float]:

@@ -122,8 +122,8 @@ _FOLDS: Final = """\
 **Out of fold** (each clip scored by a model that never saw the patient; the thresholds
 were chosen here, so event figures flatter a little): AUROC of 10 s windows
 {mean:.3f} as the mean over patients, {pooled:.3f} pooled. {n_found} of {n_true}
-seizures found, {coverage:.0%} of their length covered; falsely alarmed without a seizure:
-{alarmed}.
+seizures found, {coverage:.0%} of their length covered; falsely alarmed without a
+seizure: {alarmed}.
 """
 
 _KINDS: Final = {

@@ -1,0 +1,86 @@
+"""Published figures follow from the predictions and files that lie beside them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distilclip_eeg.training.experiments import summary
+from distilclip_eeg.training.predict import Prediction
+
+REPO = Path(__file__).parent.parent
+RESULTS = REPO / "docs" / "results" / "student"
+CARD = REPO / "src" / "distilclip_eeg" / "pretrained" / "student" / "MODEL_CARD.md"
+
+
+@pytest.fixture(scope="module")
+def folds() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((RESULTS / "folds0-3.json").read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def fold4() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((RESULTS / "fold4.json").read_text())
+    return content
+
+
+def predictions() -> list[Prediction]:
+    rows = defaultdict(list)
+    with (RESULTS / "folds0-3_predictions.tsv").open(newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            rows[row["recording"], row["dataset"], row["patient"]].append(row)
+    return [
+        Prediction(
+            name=name,
+            dataset=dataset,
+            patient=patient,
+            kind="",
+            log_odds=np.array([float(r["log_odds"]) for r in group]),
+            ictal=np.array([float(r["ictal"]) for r in group]),
+            labelled=np.array([r["labelled"] == "1" for r in group]),
+            seizures=((0.0, 1.0),) if any(float(r["ictal"]) for r in group) else (),
+        )
+        for (name, dataset, patient), group in rows.items()
+    ]
+
+
+def test_auroc_follows_from_the_predictions(folds: dict[str, Any]) -> None:
+    assert summary(predictions()) == pytest.approx(folds["figures"], abs=2e-3)
+
+
+def test_no_test_patient_was_predicted_out_of_fold(fold4: dict[str, Any]) -> None:
+    tested = {r["patient"] for r in fold4["recordings"]}
+    assert tested.isdisjoint({p.patient for p in predictions()})
+
+
+def test_readme_and_card_quote_the_files(
+    folds: dict[str, Any], fold4: dict[str, Any]
+) -> None:
+    seizures, quiet = fold4["kind:seizure"], fold4["kind:background"]
+    found = f"{seizures['n_found']} of {seizures['n_true']}"
+    alarmed = f"{quiet['n_recordings_alarmed']} of {quiet['n_recordings']}"
+    scores, events = folds["figures"], folds["at_settings"]
+    mean, pooled = scores["auroc_mean_over_patients"], scores["auroc_pooled"]
+    out_of_fold = f"{events['n_found']} of {events['n_true']}"
+    readme = " ".join((REPO / "README.md").read_text().split())
+    assert f"**{found} seizures**" in readme
+    assert f"**{alarmed} clips**" in readme
+    assert f"| {found} / {alarmed} |" in readme
+    assert f"{mean:.3f} / {pooled:.3f}" in readme
+    assert f"{out_of_fold} / " in readme
+    card = " ".join(CARD.read_text().split())
+    for quoted in (found, out_of_fold, f"{mean:.3f}", f"{pooled:.3f}"):
+        assert quoted in card
+
+
+def test_the_shipped_settings_are_those_of_the_figures(folds: dict[str, Any]) -> None:
+    shipped = json.loads((CARD.parent / "config.json").read_text())
+    assert shipped["detection"] == folds["config"]["detection"]
+    assert shipped["signal"]["hop_s"] == folds["config"]["signal"]["hop_s"]

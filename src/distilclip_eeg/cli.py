@@ -178,7 +178,7 @@ def _detect_many(find: Detect, jobs: Sequence[Job]) -> int:
             write_detection(detection, job.source, job.output)
         except (DistilClipError, OSError) as error:
             n_failed += 1
-            _say(f"{job.source}: {error}")
+            _say(_about(job.source, error))
         except Exception as error:  # a defect met in one file must not cost the others
             n_failed += 1
             _say(f"{job.source}: {type(error).__name__}: {error} (please report this)")
@@ -188,10 +188,19 @@ def _detect_many(find: Detect, jobs: Sequence[Job]) -> int:
 
 
 def _found(find: Detect, source: Path) -> Detection:
-    detection = find(source)
+    try:
+        detection = find(source)
+    except DistilClipError as error:
+        raise DistilClipError(_about(source, error)) from None
     for warning in detection.warnings:
         _say(f"{source}: {warning}")
     return detection
+
+
+def _about(source: Path, error: Exception) -> str:
+    """Say once which recording an error is about."""
+    reason = str(error).removeprefix(f"{source.name}: ").removeprefix(f"{source}: ")
+    return f"{source}: {reason}"
 
 
 def _progress(jobs: Sequence[Job]) -> Iterable[Job]:

@@ -104,7 +104,7 @@ class Runtime:
         usable
             (B, 18, S) whether a second of a lead can be trusted.
         """
-        n, batch = len(eeg), self._engine.batch
+        n = len(eeg)
         leads, n_times = self._sizes
         if eeg.shape[1:] != (leads, n_times) or usable.shape != (
             n,
@@ -119,15 +119,21 @@ class Runtime:
         eeg = np.ascontiguousarray(eeg, np.float32)
         mask = np.ascontiguousarray(usable, np.float32)
         with self._lock:
-            for start in range(0, n - n % batch, batch):
-                span = slice(start, start + batch)
-                self._engine.submit(eeg[span], mask[span], [o[span] for o in out])
-            if rest := n % batch:
-                # The last window is repeated: a real one, so nothing odd is computed.
-                row = np.minimum(np.arange(n - rest, n - rest + batch), n - 1)
-                self._engine.submit(eeg[row], mask[row], [o[n - rest :] for o in out])
-            self._engine.wait()
+            try:
+                self._submit(eeg, mask, out)
+            finally:  # an interrupt must not leave the engine at work behind Python
+                self._engine.wait()
         return out
+
+    def _submit(self, eeg: Samples, mask: Samples, out: Scores) -> None:
+        n, batch = len(eeg), self._engine.batch
+        for start in range(0, n - n % batch, batch):
+            span = slice(start, start + batch)
+            self._engine.submit(eeg[span], mask[span], [o[span] for o in out])
+        if rest := n % batch:
+            # The last window is repeated: a real one, so nothing odd is computed.
+            row = np.minimum(np.arange(n - rest, n - rest + batch), n - 1)
+            self._engine.submit(eeg[row], mask[row], [o[n - rest :] for o in out])
 
     def _compile(
         self, path: Path, precision: Precision, threads: int, batch: int

@@ -62,7 +62,7 @@ def streamed(
     return stream.result(), events
 
 
-def same(a: Detection, b: Detection) -> None:
+def assert_same(a: Detection, b: Detection) -> None:
     assert a.events == b.events
     np.testing.assert_array_equal(a.seizure_probability, b.seizure_probability)
     assert a.to_dict() == b.to_dict()
@@ -103,7 +103,7 @@ def test_any_cutting_gives_the_same(
         WHOLE[sfreq], _ = streamed(model, X, [], sfreq, c)
         assert WHOLE[sfreq].events
     found, events = streamed(model, X, cuts, sfreq, c)
-    same(found, WHOLE[sfreq])
+    assert_same(found, WHOLE[sfreq])
     assert tuple(events) == found.events
 
 
@@ -112,16 +112,16 @@ def test_even_steps_give_the_same(model: Model, step: int) -> None:
     x = X[:, : 256 * 45 + 17]
     whole, _ = streamed(model, x, [])
     found, _ = streamed(model, x, range(step, x.shape[1], step))
-    same(found, whole)
+    assert_same(found, whole)
 
 
 def test_array_edf_and_stream_agree(model: Model, gap_edf: Path) -> None:
     from distilclip_eeg.eeg.files import open_recording
 
     from_path = detect(gap_edf, model=model)
-    same(detect(str(gap_edf), model=model), from_path)
+    assert_same(detect(str(gap_edf), model=model), from_path)
     edf = open_recording(gap_edf)
-    same(detect(edf, model=model), from_path)
+    assert_same(detect(edf, model=model), from_path)
     stream = StreamDetector(model, edf.ch_names, edf.sfreq, start_time=edf.start_time)
     everything = range(len(edf.ch_names))
     for chunk in edf.blocks(everything, 0, 0.7):

@@ -33,8 +33,11 @@ At run time only the EEG part and the {n_classes} class vectors are needed.
 
 Seed {seed}, {steps} steps of {batch} windows ({precision}), {minutes:.0f} minutes
 on {machine}. Folds {folds} of the data set's split by patient were seen; other
-folds are test data, on which nothing was trained or chosen. Every setting stands in the
-TOML file of the command.
+folds are test data: nothing was trained on them, and no threshold of detection and no
+setting of the training was chosen on them. One exception: the edges between the words
+of captions (rhythm, amplitude, place; `eeg/findings.py`) were set with clips of all
+folds in view, test data among them. Every setting stands in the TOML file of the
+command.
 
 | data set | patients | recordings | hours | seizures | ictal s |
 | --- | --- | --- | --- | --- | --- |
@@ -110,8 +113,8 @@ def model_card(
 
 
 _TEST: Final = """\
-**Test data** ({n_clips} clips of people never used for training or any choice; any
-overlap finds a seizure, alarms less than 90 s apart are one):
+**Test data** ({n_clips} clips of people never trained on; for the one choice made with
+their clips in view see above; any overlap finds a seizure, alarms less than 90 s apart are one):
 
 | clips | number | hours | seizures found | clips falsely alarmed |
 | --- | --- | --- | --- | --- |

@@ -58,7 +58,8 @@ def train(config_path: Path, data: Path, run: Path | None = None) -> Path:
     facts = {
         "command": f"distilclip train configs/{config_path.name} --data FOLDER",
         "seconds": spent + time.monotonic() - began,
-        "machine": f"{os.cpu_count()} cores ({platform.machine()}), "
+        "machine": f"{torch.get_num_threads()} thread(s) of {os.cpu_count()} cores "
+        f"({platform.machine()}), "
         f"torch {torch.__version__.split('+')[0]}",
         "data": data_table(training),
     }

@@ -114,7 +114,8 @@ def model_card(
 
 _TEST: Final = """\
 **Test data** ({n_clips} clips of people never trained on; for the one choice made with
-their clips in view see above; any overlap finds a seizure, alarms less than 90 s apart are one):
+their clips in view see above; any overlap finds a seizure, alarms less than 90 s apart
+are one):
 
 | clips | number | hours | seizures found | clips falsely alarmed |
 | --- | --- | --- | --- | --- |

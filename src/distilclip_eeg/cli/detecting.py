@@ -1,22 +1,17 @@
-"""The command line: one thin function per command.
-
-Results go to stdout, talk to stderr. Exit status: 0 all done, 1 some of many recordings
-failed (each named), 2 the call or the only recording cannot be used, 130 interrupted.
-Everything heavy is imported inside the commands, so that `--help` comes at once.
-"""
+"""The command that finds seizures."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from distilclip_eeg.errors import DistilClipError, MissingExtraError
+from distilclip_eeg.cli.app import FAILED, Force, app, say
+from distilclip_eeg.errors import DistilClipError
 
 if TYPE_CHECKING:
     from distilclip_eeg.config import SignalConfig
@@ -24,50 +19,6 @@ if TYPE_CHECKING:
     from distilclip_eeg.detection.result import Detection
 
     Detect = Callable[[Path], Detection]
-
-FAILED, MISUSED = 1, 2
-
-app = typer.Typer(
-    help="Find epileptic seizures in scalp EEG. For research; not a medical device.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # plain help: importing rich costs more than the help
-    pretty_exceptions_enable=False,
-)
-
-
-def main(args: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line; a mistake of the user is one line and exit status 2."""
-    try:
-        app(args)
-    except DistilClipError as error:
-        _say(str(error))
-    except OSError as error:  # disk full, no permission, a drive that went away
-        _say(f"{error.filename or 'output'}: {error.strerror or error}")
-    raise SystemExit(MISUSED)
-
-
-def _say(message: str) -> None:
-    typer.echo(f"distilclip: {message}", err=True)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("distilclip-eeg"))
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show it."),
-    ] = False,
-) -> None:
-    """Options that stand before a command."""
-
 
 Sources = Annotated[
     list[Path],
@@ -102,7 +53,6 @@ Picture = Annotated[
         metavar="PAGE", help="Draw the surest event: .png or .svg, one recording."
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Write over files.")]
 
 
 @app.command()
@@ -161,7 +111,7 @@ def _detect_one(find: Detect, job: Job) -> Detection:
         return detection
     job.output.parent.mkdir(parents=True, exist_ok=True)
     for note in write_detection(detection, job.source, job.output):
-        _say(note)
+        say(note)
     return detection
 
 
@@ -178,12 +128,12 @@ def _detect_many(find: Detect, jobs: Sequence[Job]) -> int:
             write_detection(detection, job.source, job.output)
         except (DistilClipError, OSError) as error:
             n_failed += 1
-            _say(_about(job.source, error))
+            say(_about(job.source, error))
         except Exception as error:  # a defect met in one file must not cost the others
             n_failed += 1
-            _say(f"{job.source}: {type(error).__name__}: {error} (please report this)")
+            say(f"{job.source}: {type(error).__name__}: {error} (please report this)")
     if n_failed:
-        _say(f"{n_failed} of {len(jobs)} recordings failed")
+        say(f"{n_failed} of {len(jobs)} recordings failed")
     return n_failed
 
 
@@ -193,7 +143,7 @@ def _found(find: Detect, source: Path) -> Detection:
     except DistilClipError as error:
         raise DistilClipError(_about(source, error)) from None
     for warning in detection.warnings:
-        _say(f"{source}: {warning}")
+        say(f"{source}: {warning}")
     return detection
 
 
@@ -232,93 +182,3 @@ def _draw(
     )
     picture.parent.mkdir(parents=True, exist_ok=True)
     save_figure(figure, picture)
-
-
-ConfigFile = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="A TOML file, see configs/.")
-]
-DataFolder = Annotated[
-    Path,
-    typer.Option(metavar="FOLDER", help="Holds manifest.tsv.", show_default=False),
-]
-RunFolder = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Default: runs/ and the name.")
-]
-
-
-@app.command()
-def train(config: ConfigFile, data: DataFolder, run: RunFolder = None) -> None:
-    """Train a model; started again after a kill it goes on."""
-    with _extra("train"):
-        from distilclip_eeg.training import commands
-    typer.echo(commands.train(config, data, run))
-
-
-@app.command()
-def crossvalidate(config: ConfigFile, data: DataFolder, run: RunFolder = None) -> None:
-    """Score each recording by a model that never saw its patient."""
-    with _extra("train"):
-        from distilclip_eeg.training import commands
-    typer.echo(commands.crossvalidate(config, data, run))
-
-
-@app.command()
-def export(
-    config: ConfigFile,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="To be written.")],
-    run: RunFolder = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(metavar="JSON", help="By crossvalidate: thresholds by cost."),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(metavar="JSON", help="Scores on test data."),
-    ] = None,
-    force: Force = False,
-) -> None:
-    """Turn a run into a model folder for `detect --model`."""
-    with _extra("train"):
-        from distilclip_eeg.training import commands
-    written = commands.export_run(
-        config, folder, run, report=report, test=test, force=force
-    )
-    typer.echo(f"{written.path} {written.sha256}")
-
-
-@app.command()
-def simulate(
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The .edf or .bdf to write.")
-    ],
-    seed: Annotated[int, typer.Option(help="Decides everything drawn.")] = 0,
-    hours: Annotated[float, typer.Option(min=0.01, max=24, help="How long.")] = 1.0,
-    force: Force = False,
-) -> None:
-    """Write a recording with planted seizures, and the truth beside it."""
-    from distilclip_eeg.corpora.simulate import simulate as draw
-    from distilclip_eeg.corpora.simulate import write_simulated
-    from distilclip_eeg.detection.outputs import check_outputs, check_suffix
-
-    check_suffix(out, (".edf", ".bdf"))
-    check_outputs([out], force=force)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    files = write_simulated(draw(seed, round(hours * 3600)), out)
-    for path in (files.recording, files.events, files.patterns):
-        typer.echo(path)
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """Turn a missing package into the line that says what to install."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"{error.name} is not installed; this command needs more than the base: "
-            f'pip install "distilclip-eeg[{name}]"'
-        ) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,70 @@
+"""The command line as a whole: how it starts, fails and tells what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+
+from distilclip_eeg.errors import DistilClipError, MissingExtraError
+
+FAILED, MISUSED = 1, 2
+
+app = typer.Typer(
+    help="Find epileptic seizures in scalp EEG. For research; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: importing rich costs more than the help
+    pretty_exceptions_enable=False,
+)
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line; a mistake of the user is one line and exit status 2."""
+    try:
+        app(args)
+    except DistilClipError as error:
+        say(str(error))
+    except OSError as error:  # disk full, no permission, a drive that went away
+        say(f"{error.filename or 'output'}: {error.strerror or error}")
+    raise SystemExit(MISUSED)
+
+
+def say(message: str) -> None:
+    """Talk to the person at the terminal, on stderr."""
+    typer.echo(f"distilclip: {message}", err=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("distilclip-eeg"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show it."),
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+
+
+Force = Annotated[bool, typer.Option("--force", help="Write over files.")]
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Turn a missing package into the line that says what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{error.name} is not installed; this command needs more than the base: "
+            f'pip install "distilclip-eeg[{name}]"'
+        ) from None

@@ -22,6 +22,7 @@ from distilclip_eeg.eeg.findings import (
     lobe_of,
     measure,
     place_of_leads,
+    semiology_of,
     side_of,
 )
 from distilclip_eeg.eeg.montage import LEADS
@@ -87,7 +88,7 @@ def test_noise_has_no_rhythm(slope: float) -> None:
 
 @pytest.mark.parametrize(
     ("uv", "name"),
-    [(20, "low"), (45, "low"), (60, "medium"), (150, "high"), (400, "very high")],
+    [(15, "very low"), (45, "low"), (60, "medium"), (120, "medium"), (400, "high")],
 )
 def test_amplitude_is_peak_to_trough(uv: float, name: str) -> None:
     found = measure(eeg(uv=uv, noise_uv=0.5), ALL_USABLE)
@@ -206,10 +207,28 @@ def test_a_segment_takes_little_time() -> None:
 def test_findings_have_no_word_for_who_or_where_from() -> None:
     names = {field.name for kind in (Findings, Measured) for field in fields(kind)}
     assert names == {
-        "state", "kind", "side", "lobe", "course", "measured", "rhythm", "region",
-        "frequency_hz", "rhythmicity", "amplitude", "amplitude_uv",
+        "state", "kind", "side", "lobe", "course", "semiology", "measured", "rhythm",
+        "region", "frequency_hz", "rhythmicity", "amplitude", "amplitude_uv",
     }  # fmt: skip
     assert Findings("background").kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "signs"),
+    [
+        ("sz_foc_f2b", "to bilateral tonic-clonic"),
+        ("sz_gen_m_tonicClonic", "tonic-clonic"),
+        ("sz_foc_ia_m_tonic", "tonic"),
+        ("sz-gen-nm-myoclonic", "myoclonic"),
+        ("sz_gen_nm", "non-motor"),
+        ("sz_foc_a_nm_behavior", "behaviour arrest"),
+        ("sz_foc_ua_m", "motor"),
+        ("sz_foc_ia", "unknown"),
+        ("sz", "unknown"),
+    ],
+)
+def test_signs_are_read_from_the_type(event_type: str, signs: str) -> None:
+    assert semiology_of(event_type) == signs
 
 
 def test_every_lead_has_a_region() -> None:

@@ -3,7 +3,8 @@
 Marked is what a data set tells of a seizure: type, side, lobe, part of its course.
 Measured are dominant rhythm, amplitude, and where it is strongest, as a reader of the
 longitudinal bipolar montage would name them. Bands are those of the IFCN glossary
-(Kane 2017), amplitude is peak to trough, as in the ACNS terminology (Hirsch 2021).
+(Kane 2017); amplitude is peak to trough, and its words and those of asymmetry are the
+ACNS terminology's (Hirsch 2021). No edge between words was set on a data set.
 
 Does not know patient, recording, data set, length of the recording or which leads are
 missing, and has no word for them: a caption made of findings cannot give them away.
@@ -29,8 +30,13 @@ Lobe: TypeAlias = Literal[
     "frontal", "temporal", "central", "parietal", "occipital", "insular", "unknown"
 ]
 Course: TypeAlias = Literal["onset", "middle", "end", "unknown"]
+Semiology: TypeAlias = Literal[
+    "non-motor", "motor", "tonic", "clonic", "tonic-clonic", "myoclonic", "atonic",
+    "hyperkinetic", "automatisms", "behaviour arrest", "to bilateral tonic-clonic",
+    "unknown",
+]  # fmt: skip
 Rhythm: TypeAlias = Literal["delta", "theta", "alpha", "beta", "irregular", "unknown"]
-Amplitude: TypeAlias = Literal["low", "medium", "high", "very high", "unknown"]
+Amplitude: TypeAlias = Literal["very low", "low", "medium", "high", "unknown"]
 StrongSide: TypeAlias = Literal["left", "right", "midline", "diffuse", "unknown"]
 StrongRegion: TypeAlias = Literal[
     "frontal", "temporal", "central", "parietal", "occipital", "diffuse", "unknown"
@@ -43,10 +49,10 @@ BANDS_HZ: Final[tuple[tuple[Rhythm, float], ...]] = (
     ("beta", 30.0),
 )  # name, upper edge
 AMPLITUDES_UV: Final[tuple[tuple[Amplitude, float], ...]] = (
+    ("very low", 20.0),
     ("low", 50.0),
-    ("medium", 100.0),
-    ("high", 200.0),
-    ("very high", float("inf")),
+    ("medium", 150.0),
+    ("high", float("inf")),
 )  # name, upper edge
 REGIONS: Final[dict[str, StrongRegion]] = {
     "FP1-F7": "frontal",
@@ -71,10 +77,12 @@ REGIONS: Final[dict[str, StrongRegion]] = {
 
 _LOWEST_HZ = 1.0
 _PEAK_HALF_WIDTH_HZ = 1.0  # the main lobe of a Hann window of two seconds
-_MIN_PEAK_SHARE = 0.25  # noise of any slope from white to 1/f gives 0.06 to 0.18
-_MIN_EDGE_SHARE = 0.5  # at the lowest frequency a steep slope looks like a peak
-_SIDE_RATIO = 1.35
-_REGION_RATIO = 1.35
+# Just above what noise of 1/f^0 to 1/f^2 in 18 correlated leads gives: up to 0.29, and
+# at the lowest frequency, where a steep slope looks like a peak, 0.48.
+_MIN_PEAK_SHARE = 0.3
+_MIN_EDGE_SHARE = 0.5
+_SIDE_RATIO = 1.5  # a marked asymmetry
+_REGION_RATIO = 1.5
 _MIN_PAIRS = 3  # of leads left and right of the midline, to compare sides
 _MIN_REGIONS = 3  # to call one of them the strongest
 _FLAT_UV = 1.0
@@ -124,6 +132,7 @@ class Findings:
     side: Side = "unknown"
     lobe: Lobe = "unknown"
     course: Course = "unknown"
+    semiology: Semiology = "unknown"
     measured: Measured = Measured()
 
 
@@ -269,6 +278,27 @@ def kind_of(event_type: str) -> Kind:
         return "unknown"
     kinds: dict[str, Kind] = {"foc": "focal", "gen": "generalised"}
     return kinds.get(parts[1], "unknown")
+
+
+def semiology_of(event_type: str) -> Semiology:
+    """Read what a HED-SCORE type says of signs, the most special word that it has."""
+    parts = set(event_type.replace("-", "_").split("_"))
+    return next((name for word, name in _SEMIOLOGIES if word in parts), "unknown")
+
+
+_SEMIOLOGIES: Final[tuple[tuple[str, Semiology], ...]] = (
+    ("f2b", "to bilateral tonic-clonic"),
+    ("tonicClonic", "tonic-clonic"),
+    ("tonic", "tonic"),
+    ("clonic", "clonic"),
+    ("myoclonic", "myoclonic"),
+    ("atonic", "atonic"),
+    ("hyperkinetic", "hyperkinetic"),
+    ("automatisms", "automatisms"),
+    ("behavior", "behaviour arrest"),
+    ("nm", "non-motor"),
+    ("m", "motor"),
+)
 
 
 def side_of(word: str) -> Side:

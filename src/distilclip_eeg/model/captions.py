@@ -37,13 +37,19 @@ _WORDINGS: Final = {
 }
 _GENERAL: Final = ("EEG with {}.", "The segment shows {}.", "Scalp EEG: {}.")
 
-_KINDS: Final = {"focal": "a focal seizure", "generalised": "a generalised seizure"}
+_KINDS: Final = {"focal": "focal ", "generalised": "generalised "}
+_SEMIOLOGIES: Final = {
+    "to bilateral tonic-clonic": "to bilateral tonic-clonic seizure",
+    "automatisms": "seizure with automatisms",
+    "behaviour arrest": "seizure with behaviour arrest",
+    "unknown": "seizure",
+}  # the others stand before the noun
 _COURSES: Final = {"onset": ", beginning", "middle": ", under way", "end": ", ending"}
 _AMPLITUDES: Final = {
+    "very low": " of low amplitude",  # fewer words, more shared captions
     "low": " of low amplitude",
     "medium": " of medium amplitude",
     "high": " of high amplitude",
-    "very high": " of high amplitude",  # fewer words, more shared captions
 }
 
 
@@ -90,7 +96,10 @@ def class_prompts(
 def _what(findings: Findings) -> str:
     if findings.state == "background":
         return "background activity"
-    kind = _KINDS.get(findings.kind, "a seizure")
+    signs = findings.semiology
+    noun = _SEMIOLOGIES.get(signs, f"{signs} seizure")
+    kind = _KINDS.get(findings.kind, "") + noun
+    kind = f"an {kind}" if kind[0] == "a" else f"a {kind}"
     place = _place(findings.side, findings.lobe)
     return kind + (place and f", {place}") + _COURSES.get(findings.course, "")
 

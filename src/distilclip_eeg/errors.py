@@ -29,6 +29,10 @@ class CorpusError(DistilClipError):
     """A data set is not laid out as its catalog expects."""
 
 
+class DownloadError(DistilClipError):
+    """A file could not be fetched, or is not the one that its publisher signed."""
+
+
 class MissingExtraError(DistilClipError):
     """The command needs packages that the base install does not carry."""
 

@@ -5,7 +5,7 @@ failed (each named), 2 the call or the only recording cannot be used, 130 interr
 Everything heavy is imported inside the commands, so that `--help` comes at once.
 """
 
-from distilclip_eeg.cli import detecting, learning, simulating
+from distilclip_eeg.cli import detecting, downloading, learning, simulating
 from distilclip_eeg.cli.app import app, main
 
-__all__ = ["app", "detecting", "learning", "main", "simulating"]
+__all__ = ["app", "detecting", "downloading", "learning", "main", "simulating"]

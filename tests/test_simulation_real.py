@@ -11,6 +11,7 @@ from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.simulation.real import plant_seizure, splice_seizure
 from distilclip_eeg.corpora.store import condition
 from distilclip_eeg.eeg.annotations import Event
+from distilclip_eeg.eeg.files import open_recording
 from distilclip_eeg.errors import DistilClipError
 
 SFREQ = 256.0
@@ -62,7 +63,7 @@ def test_an_onset_without_room_is_refused(onset_s: float) -> None:
 
 def test_into_a_real_recording(data_dir: Path) -> None:
     path = data_dir / "eegmat" / "Subject00_1.edf"
-    leads = condition(path, SignalConfig()).leads
+    leads = condition(open_recording(path), SignalConfig()).leads
     after, planted, _ = plant_seizure(5, leads, SFREQ, 60, max_duration_s=30)
     added = (after - leads)[:, 60 * 256 : int((60 + planted.event.duration) * 256)]
     assert added.std() > 0.3 * planted.plan.ratio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from distilclip_eeg.corpora.catalog import CorpusRecording
 from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.corpora.store import (
     UV_PER_STEP,
+    Marked,
     Store,
     StoredRecording,
     condition,
@@ -61,7 +63,7 @@ def test_a_crop_is_the_conditioned_signal(
     store: Store, corpus: list[CorpusRecording]
 ) -> None:
     for stored, recording in zip(store.recordings, corpus, strict=True):
-        want = condition(recording.path, SIGNAL)
+        want = condition(open_recording(recording.path), SIGNAL)
         assert stored.n_seconds == want.n_seconds
         crop = stored.crop(0, stored.n_seconds)
         assert crop.eeg.dtype == np.float32
@@ -132,7 +134,7 @@ def test_missing_leads_stay_missing(store: Store) -> None:
 
 def test_gaps_are_unusable_seconds(gap_edf: Path) -> None:
     """12 s, 100 s of nothing, 8 s: each stretch conditioned on its own."""
-    out = condition(gap_edf, SIGNAL)
+    out = condition(open_recording(gap_edf), SIGNAL)
     assert out.n_seconds == 120
     assert not out.usable[:, 12:112].any()
     assert not out.leads[:, 12 * 256 : 112 * 256].any()
@@ -154,7 +156,10 @@ def test_what_an_int16_cannot_hold_is_cut_not_wrapped(tmp_path: Path) -> None:
     path = write_edf(tmp_path / "a.edf", signals, n_records=10)
     recording = CorpusRecording("a", path, "x", "p", "background", None, ())
     (stored,) = prepare([recording], tmp_path / "store", SIGNAL).recordings
-    crop, want = stored.crop(0, 10).eeg[0], condition(path, SIGNAL).leads[0]
+    crop, want = (
+        stored.crop(0, 10).eeg[0],
+        condition(open_recording(path), SIGNAL).leads[0],
+    )
     limit = 32767 * UV_PER_STEP
     assert np.abs(want).max() > limit
     np.testing.assert_allclose(crop, want.clip(-limit, limit), atol=0.051)
@@ -173,7 +178,7 @@ def test_ictal_shares_are_exact(first: StoredRecording) -> None:
 
 
 def test_seizures_keep_their_type(first: StoredRecording) -> None:
-    assert first.seizures == [(15.25, 30.75, "sz_foc")]
+    assert first.seizures == [Marked(15.25, 30.75, "sz_foc")]
 
 
 def test_only_what_experts_looked_at_is_labelled(store: Store) -> None:
@@ -194,7 +199,7 @@ def test_overlap_is_counted_sample_by_sample(
     drawn: list[tuple[int, int]], start: int
 ) -> None:
     """Oracle: a comb of ten points a second; marks may overlap, in any order."""
-    seizures = [(on / 10, (on + length) / 10, "sz") for on, length in drawn]
+    seizures = [(on / 10, (on + length) / 10) for on, length in drawn]
     seconds = start / 10 + np.arange(6)
     points = start + np.arange(60)
     inside = np.zeros(60, bool)
@@ -298,3 +303,22 @@ def test_half_a_store_is_no_store(tmp_path: Path) -> None:
         prepare(corpus, tmp_path / "store", other, on_done=kill)
     with pytest.raises(CorpusError, match=r"no index\.json"):
         Store(tmp_path / "store", SIGNAL)
+
+
+# ---- going on
+
+
+def test_what_is_done_is_not_done_again(
+    corpus: list[CorpusRecording], tmp_path: Path
+) -> None:
+    prepare(corpus, tmp_path / "store", SIGNAL)
+    signals = sorted((tmp_path / "store").glob("*.signal.npy"))
+    before = [path.stat().st_mtime_ns for path in signals]
+    (tmp_path / "store" / "index.json").unlink()  # as a kill leaves it
+    os.utime(corpus[1].path)
+    prepare(corpus, tmp_path / "store", SIGNAL)
+    after = [path.stat().st_mtime_ns for path in signals]
+    assert [a != b for a, b in zip(after, before, strict=True)].count(True) == 1
+    changed = SIGNAL.model_copy(update={"lowpass_hz": 40.0})
+    prepare(corpus, tmp_path / "store", changed)
+    assert all(p.stat().st_mtime_ns not in after for p in signals)

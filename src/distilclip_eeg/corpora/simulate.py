@@ -1,19 +1,43 @@
-"""A seed -> a recording with planted seizures on disk: EDF+ and HED-SCORE tables.
+"""Seeds -> recordings with planted seizures: EDF+ and tables, or a store to train on.
 
 The front of `corpora.simulation`; how things are drawn is written there.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.simulation.recording import Settings, Simulated, simulate
+from distilclip_eeg.corpora.store import (
+    INDEX,
+    Marked,
+    Store,
+    condition,
+    store_signal,
+    write_entry,
+    write_index,
+)
 from distilclip_eeg.eeg.annotations import write_recording, write_tsv
 from distilclip_eeg.eeg.recording import ArrayRecording
 
-__all__ = ["Settings", "Simulated", "WrittenFiles", "simulate", "write_simulated"]
+__all__ = [
+    "Settings",
+    "Simulated",
+    "WrittenFiles",
+    "as_recording",
+    "prepare_simulated",
+    "simulate",
+    "write_simulated",
+]
+
+DATASET: Final = "simulated"
 
 _SUFFIXES: Final = (".edf", ".bdf")
 _STEM_END: Final = "_eeg"
@@ -50,10 +74,87 @@ def write_simulated(simulated: Simulated, out: Path) -> WrittenFiles:
         events=out.with_name(f"{stem}_events.tsv"),
         patterns=out.with_name(f"{stem}_patterns.tsv"),
     )
-    recording = ArrayRecording(
-        simulated.eeg, simulated.sfreq, simulated.ch_names, name=stem
-    )
-    write_recording(recording, out, simulated.events)
+    write_recording(as_recording(simulated, stem), out, simulated.events)
     write_tsv(files.events, simulated.events, simulated.duration_s)
     write_tsv(files.patterns, simulated.negatives, simulated.duration_s)
     return files
+
+
+def prepare_simulated(
+    seeds: Sequence[int],
+    folder: Path,
+    signal: SignalConfig,
+    *,
+    duration_s: float = 3600.0,
+    workers: int = 1,
+) -> Store:
+    """Draw recordings and keep their conditioned signal, as `store.prepare` does.
+
+    A store that already holds these very seeds is opened as it is. Every recording has
+    a person of its own: the patient is named by the seed.
+
+    Parameters
+    ----------
+    folder
+        Belongs to this store alone; about 33 MB per hour.
+    duration_s
+        Of each recording.
+    """
+    names = [_name(seed, duration_s) for seed in seeds]
+    if (folder / INDEX).is_file():
+        store = Store(folder, signal)
+        if [recording.name for recording in store.recordings] == names:
+            return store
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / INDEX).unlink(missing_ok=True)
+    work = partial(_draw_one, folder=folder, signal=signal, duration_s=duration_s)
+    with ProcessPoolExecutor(workers) as pool:
+        entries = list(pool.map(work, seeds))
+    return write_index(folder, signal, entries, {})
+
+
+def _draw_one(
+    seed: int, folder: Path, signal: SignalConfig, duration_s: float
+) -> dict[str, Any]:
+    entry = folder / f"{seed:06d}.{duration_s:g}.json"
+    if entry.is_file():  # drawn before a kill
+        content: dict[str, Any] = json.loads(entry.read_text())
+        return content
+    simulated = simulate(seed, duration_s)
+    name = _name(seed, duration_s)
+    stored = store_signal(
+        folder, seed, condition(as_recording(simulated, name), signal)
+    )
+    content = {
+        "name": name,
+        "dataset": DATASET,
+        "patient": name,
+        "kind": "seizure" if simulated.seizures else "background",
+        "fold": None,
+        "labelled_s": (0.0, float(stored["n_seconds"])),
+        "seizures": [
+            Marked(
+                planted.event.onset,
+                planted.event.onset + planted.event.duration,
+                planted.event.event_type,
+                planted.plan.side,
+                planted.plan.lobe,
+            )
+            for planted in simulated.seizures
+        ],
+        "patterns": [
+            (e.onset, e.onset + e.duration, e.event_type) for e in simulated.negatives
+        ],
+        **stored,
+    }
+    write_entry(entry, content)
+    return content
+
+
+def _name(seed: int, duration_s: float) -> str:
+    return f"{DATASET}-{seed:06d}" + ("" if duration_s == 3600 else f"-{duration_s:g}s")
+
+
+def as_recording(simulated: Simulated, name: str = DATASET) -> ArrayRecording:
+    """Let it be read like any other recording."""
+    return ArrayRecording(simulated.eeg, simulated.sfreq, simulated.ch_names, name=name)

@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,25 @@ from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.catalog import CorpusRecording
 from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.eeg.files import open_recording
+from distilclip_eeg.eeg.findings import Lobe, Side, place_of_leads
 from distilclip_eeg.eeg.montage import plan_montage
+from distilclip_eeg.eeg.recording import Recording
 from distilclip_eeg.eeg.signal import Conditioned, Conditioner
 from distilclip_eeg.errors import CorpusError, DistilClipError
 
 UV_PER_STEP: Final = 0.1  # int16 then reaches +-3.2 mV
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+INDEX: Final = "index.json"
+
+
+class Marked(NamedTuple):
+    """One seizure of a stored recording, seconds from its start, and what is known."""
+
+    onset_s: float
+    end_s: float
+    event_type: str = "sz"
+    side: Side = "unknown"
+    lobe: Lobe = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +58,18 @@ class Crop:
         (S,) float32, the part of each second that lies in a seizure.
     labelled
         (S,) bool, whether experts looked at the second.
+    start_s
+        Where it begins in its recording.
+    seizure
+        The one that fills most of it, None without any.
     """
 
     eeg: NDArray[np.float32]
     usable: NDArray[np.bool_]
     ictal: NDArray[np.float32]
     labelled: NDArray[np.bool_]
+    start_s: float = 0.0
+    seizure: Marked | None = None
 
 
 class StoredRecording:
@@ -62,11 +81,14 @@ class StoredRecording:
         self.patient: str = entry["patient"]
         self.kind: str = entry["kind"]
         self.fold: int | None = entry["fold"]
+        self.session: str = entry.get("session", "")
+        self.split: str | None = entry.get("split")
         self.n_seconds: int = entry["n_seconds"]
         self.labelled_s: tuple[float, float] = tuple(entry["labelled_s"])
-        self.seizures: list[tuple[float, float, str]] = sorted(
-            (onset, onset + duration, kind) for onset, duration, kind in entry["events"]
-        )
+        self.seizures = sorted(Marked(*seizure) for seizure in entry["seizures"])
+        self.patterns: list[tuple[float, float, str]] = [
+            (onset, end, name) for onset, end, name in entry["patterns"]
+        ]  # what looks like a seizure and is none, where a data set says so
         self._sfreq = sfreq
         self._signal = np.load(folder / f"{entry['file']}.signal.npy", mmap_mode="r")
         self._usable = np.load(folder / f"{entry['file']}.usable.npy")
@@ -85,9 +107,20 @@ class StoredRecording:
         return Crop(
             eeg * np.float32(UV_PER_STEP),
             usable,
-            overlap_per_second(seconds, self.seizures),
+            overlap_per_second(seconds, [s[:2] for s in self.seizures]),
             (seconds >= self.labelled_s[0]) & (seconds + 1 <= self.labelled_s[1]),
+            first / self._sfreq,
+            self._longest_within(first / self._sfreq, length_s),
         )
+
+    def _longest_within(self, start_s: float, length_s: int) -> Marked | None:
+        def seen_s(seizure: Marked) -> float:
+            return min(seizure.end_s, start_s + length_s) - max(
+                seizure.onset_s, start_s
+            )
+
+        most = max(self.seizures, key=seen_s, default=None)
+        return most if most is not None and seen_s(most) > 0 else None
 
     def _usable_at(self, seconds: NDArray[np.floating]) -> NDArray[np.bool_]:
         index = seconds.astype(np.intp)
@@ -105,9 +138,9 @@ class Store:
     """
 
     def __init__(self, folder: Path, signal: SignalConfig) -> None:
-        index = folder / "index.json"
+        index = folder / INDEX
         if not index.is_file():
-            raise CorpusError(f"{folder}: no index.json; make the store with prepare")
+            raise CorpusError(f"{folder}: no {INDEX}; make the store with prepare")
         content = json.loads(index.read_text())
         made_with = (content["format_version"], content["signal"])
         if made_with != (FORMAT_VERSION, _settings(signal)):
@@ -133,10 +166,11 @@ def prepare(
     """Condition every recording once.
 
     A recording that cannot be read is listed with its reason under `skipped`. The index
-    is written last: what was killed half-way is no store.
+    is written last: what was killed half-way is no store, but what is done already and
+    has not changed since is not done again.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "index.json").unlink(missing_ok=True)  # would speak of other signals
+    (folder / INDEX).unlink(missing_ok=True)  # would speak of other signals
     entries, skipped = [], {}
     work = partial(_store_one, folder=folder, signal=signal)
     with ProcessPoolExecutor(workers) as pool:
@@ -148,24 +182,32 @@ def prepare(
             else:
                 entries.append(outcome)
             on_done(recording.name)
+    return write_index(folder, signal, entries, skipped)
+
+
+def write_index(
+    folder: Path,
+    signal: SignalConfig,
+    entries: Sequence[dict[str, Any]],
+    skipped: dict[str, str],
+) -> Store:
+    """Make a store of the recordings whose samples lie in `folder`."""
     content = {
         "format_version": FORMAT_VERSION,
         "signal": _settings(signal),
         "recordings": entries,
         "skipped": skipped,
     }
-    temporary = folder / ".index.json"
-    temporary.write_text(json.dumps(content, indent=1))
-    os.replace(temporary, folder / "index.json")
+    write_entry(folder / INDEX, content)
     return Store(folder, signal)
 
 
 def overlap_per_second(
-    seconds: NDArray[np.floating], seizures: Sequence[tuple[float, float, str]]
+    seconds: NDArray[np.floating], spans: Sequence[tuple[float, float]]
 ) -> NDArray[np.float32]:
-    """Return the part of [s, s + 1) inside a seizure, for each of `seconds`."""
+    """Return the part of [s, s + 1) inside one of `spans`, for each of `seconds`."""
     inside, counted_to = np.zeros(len(seconds)), -np.inf
-    for onset, end, _ in sorted(seizures):
+    for onset, end in sorted(spans):
         start = max(onset, counted_to)  # where two overlap, time counts once
         shared = np.minimum(seconds + 1, end) - np.maximum(seconds, start)
         inside += np.clip(shared, 0, 1)
@@ -182,29 +224,74 @@ def _store_one(
     numbered: tuple[int, CorpusRecording], folder: Path, signal: SignalConfig
 ) -> dict[str, Any] | str:
     number, recording = numbered
-    file = f"{number:06d}"
+    made_from = {**_source(recording), "signal": _settings(signal)}
+    kept = folder / f"{number:06d}.json"
     try:
-        seconds = condition(recording.path, signal)
+        stored = _kept(kept, made_from)
+        if stored is None:
+            seconds = condition(open_recording(recording.path), signal)
+            stored = store_signal(folder, number, seconds)
+            write_entry(kept, {**made_from, **stored})
     except DistilClipError as error:
         return str(error)
-    steps = np.clip(np.rint(seconds.leads / UV_PER_STEP), -32767, 32767)
-    _save(folder / f"{file}.signal.npy", steps.astype(np.int16))
-    _save(folder / f"{file}.usable.npy", seconds.usable)
     return {
         "name": recording.name,
         "dataset": recording.dataset,
         "patient": recording.patient,
         "kind": recording.kind,
         "fold": recording.fold,
-        "file": file,
-        "n_seconds": seconds.n_seconds,
-        "labelled_s": recording.labelled_s or (0.0, float(seconds.n_seconds)),
-        "events": [_event(event) for event in recording.events],
+        "session": recording.session,
+        "split": recording.split,
+        "labelled_s": recording.labelled_s or (0.0, float(stored["n_seconds"])),
+        "seizures": [marked(event) for event in recording.events],
+        "patterns": [],
+        **stored,
     }
 
 
-def _event(event: Event) -> tuple[float, float, str]:
-    return event.onset, event.duration, event.event_type
+def _source(recording: CorpusRecording) -> dict[str, Any]:
+    """Tell whether a file is still the one that was stored."""
+    try:
+        status = recording.path.stat()
+    except OSError:  # reading it will say why
+        return {"name": recording.name}
+    return {
+        "name": recording.name,
+        "bytes": status.st_size,
+        "changed_ns": status.st_mtime_ns,
+    }
+
+
+def _kept(path: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text())
+    if {key: content.get(key) for key in made_from} != made_from:
+        return None
+    return {key: content[key] for key in ("file", "n_seconds")}
+
+
+def write_entry(path: Path, content: dict[str, Any]) -> None:
+    """Note that the samples of one recording lie there, whole."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(json.dumps(content))
+    os.replace(temporary, path)
+
+
+def store_signal(folder: Path, number: int, seconds: Conditioned) -> dict[str, Any]:
+    """Write the samples of recording `number`; return their part of its entry."""
+    file = f"{number:06d}"
+    steps = np.clip(np.rint(seconds.leads / UV_PER_STEP), -32767, 32767)
+    _save(folder / f"{file}.signal.npy", steps.astype(np.int16))
+    _save(folder / f"{file}.usable.npy", seconds.usable)
+    return {"file": file, "n_seconds": seconds.n_seconds}
+
+
+def marked(event: Event) -> Marked:
+    """Read side and lobe off the leads on which experts marked a seizure."""
+    end_s = event.onset + event.duration
+    place = place_of_leads(event.channels)
+    return Marked(event.onset, end_s, event.event_type, *place)
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
@@ -213,9 +300,8 @@ def _save(path: Path, array: NDArray[Any]) -> None:
     os.replace(temporary, path)
 
 
-def condition(path: Path, signal: SignalConfig) -> Conditioned:
-    """Read one recording and condition all of it; gaps become unusable seconds."""
-    recording = open_recording(path)
+def condition(recording: Recording, signal: SignalConfig) -> Conditioned:
+    """Condition a whole recording; its gaps become unusable seconds."""
     montage = plan_montage(recording.ch_names)
     sfreq = round(signal.sfreq)
     n_seconds = int(np.ceil(recording.duration_s))

@@ -1,0 +1,68 @@
+"""Simulated recordings are stored with their whole truth, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distilclip_eeg.config import SignalConfig
+from distilclip_eeg.corpora.simulate import as_recording, prepare_simulated, simulate
+from distilclip_eeg.corpora.store import Store, StoredRecording, condition
+
+SIGNAL = SignalConfig()
+SEEDS, DURATION_S = (3, 4), 120
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated")
+    prepare_simulated(SEEDS, folder, SIGNAL, duration_s=DURATION_S)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recordings(folder: Path) -> list[StoredRecording]:
+    return Store(folder, SIGNAL).recordings
+
+
+def test_the_signal_is_the_conditioned_one(recordings: list[StoredRecording]) -> None:
+    want = condition(as_recording(simulate(3, DURATION_S)), SIGNAL)
+    crop = recordings[0].crop(0, DURATION_S)
+    inside = np.abs(want.leads) < 3200  # what an int16 holds
+    np.testing.assert_allclose(crop.eeg[inside], want.leads[inside], atol=0.051)
+    np.testing.assert_array_equal(crop.usable, want.usable)
+
+
+def test_the_truth_is_complete(recordings: list[StoredRecording]) -> None:
+    for seed, stored in zip(SEEDS, recordings, strict=True):
+        drawn = simulate(seed, DURATION_S)
+        assert [s.event_type for s in stored.seizures] == [
+            e.event_type for e in drawn.events
+        ]
+        assert [(s.side, s.lobe) for s in stored.seizures] == [
+            (p.plan.side, p.plan.lobe) for p in drawn.seizures
+        ]
+        assert [name for *_, name in stored.patterns] == [
+            e.event_type for e in drawn.negatives
+        ]
+        assert stored.labelled_s == (0, DURATION_S)
+    assert len({stored.patient for stored in recordings}) == len(SEEDS)
+
+
+def test_a_store_of_these_seeds_is_opened_as_it_is(folder: Path) -> None:
+    files = sorted(folder.iterdir())
+    before = [path.stat().st_mtime_ns for path in files]
+    prepare_simulated(SEEDS, folder, SIGNAL, duration_s=DURATION_S)
+    assert [path.stat().st_mtime_ns for path in files] == before
+
+
+def test_after_a_kill_only_the_rest_is_drawn(folder: Path) -> None:
+    (folder / "index.json").unlink()
+    (folder / "000004.120.json").unlink()
+    kept = folder / "000003.signal.npy"
+    before = kept.stat().st_mtime_ns
+    store = prepare_simulated(SEEDS, folder, SIGNAL, duration_s=DURATION_S)
+    assert len(store.recordings) == len(SEEDS)
+    assert kept.stat().st_mtime_ns == before

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distilclip_eeg.config import DetectionConfig
@@ -73,6 +73,7 @@ def test_predictions_outside_the_labelled_part_do_not_count() -> None:
     assert (score.n_false, score.n_alarmed, score.n_quiet) == (0, 0, 1)
 
 
+@settings(deadline=None)
 @given(spans)
 def test_merged_events_are_apart_and_cover_the_same(events: list[Span]) -> None:
     joined = merged(events)
@@ -82,6 +83,7 @@ def test_merged_events_are_apart_and_cover_the_same(events: list[Span]) -> None:
         assert any(a <= start and end <= b for a, b in joined)
 
 
+@settings(deadline=None)
 @given(st.lists(spans, max_size=4), spans)
 def test_pooling_adds_up(predicted: list[list[Span]], true: list[Span]) -> None:
     scores = [

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from distilclip_eeg.corpora.store import Marked
 from distilclip_eeg.training.experiments import summary
 from distilclip_eeg.training.predict import Prediction
 
@@ -45,7 +46,9 @@ def predictions() -> list[Prediction]:
             log_odds=np.array([float(r["log_odds"]) for r in group]),
             ictal=np.array([float(r["ictal"]) for r in group]),
             labelled=np.array([r["labelled"] == "1" for r in group]),
-            seizures=((0.0, 1.0),) if any(float(r["ictal"]) for r in group) else (),
+            seizures=(Marked(0.0, 1.0),)
+            if any(float(r["ictal"]) for r in group)
+            else (),
         )
         for (name, dataset, patient), group in rows.items()
     ]

@@ -108,7 +108,7 @@ def load_model(
     >>> model.folder.classes
     ('background', 'seizure')
     """
-    folder = load_folder(_find_model(name_or_path))
+    folder = load_folder(find_model(name_or_path))
     return Model(folder, Runtime(folder, precision, threads))
 
 
@@ -119,7 +119,7 @@ def bundled_models() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in found}
 
 
-def _find_model(name_or_path: str | os.PathLike[str]) -> Path:
+def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     bundled = bundled_models()
     if name_or_path in bundled:
         return bundled[str(name_or_path)]

@@ -13,12 +13,20 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from distilclip_eeg.config import DetectionConfig
-from distilclip_eeg.detection.alarms import AlarmState, Smoother
+from distilclip_eeg.evaluation.alarming import alarms
+from distilclip_eeg.evaluation.counts import Span
+from distilclip_eeg.evaluation.predictions import Stretch
 
-Span = tuple[float, float]
+__all__ = [
+    "EventScore",
+    "Span",
+    "events_of",
+    "merged",
+    "pooled",
+    "score_recording",
+]
 
 MERGE_S: Final = 90.0
 BEFORE_S, AFTER_S = 30.0, 60.0
@@ -55,14 +63,7 @@ class EventScore:
 
 def events_of(log_odds: NDArray[np.floating], settings: DetectionConfig) -> list[Span]:
     """Return the events of one contiguous stretch, from its log-odds per second."""
-    smoother, alarms = Smoother(settings.smoothing_s), AlarmState(settings)
-    smooth = [y for x in log_odds.tolist() for y in smoother.push(x)]
-    smooth += smoother.close()
-    events = []
-    for second, value in enumerate(smooth):
-        probability = float(expit(value))
-        events += alarms.push(float(second), probability, second + 1.0)
-    events += alarms.close()
+    events = alarms([Stretch.whole(log_odds)], settings)
     return [(e.onset, e.onset + e.duration) for e in events]
 
 

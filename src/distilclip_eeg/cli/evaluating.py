@@ -1,0 +1,183 @@
+"""The commands that hold a detector against experts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from distilclip_eeg.cli.app import FAILED, Force, app, extra, say
+from distilclip_eeg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from distilclip_eeg.evaluation.material import Task
+
+DRAWS = 1000
+
+Draws = Annotated[
+    int, typer.Option(min=0, help="Draws of patients behind an interval.")
+]
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder with manifest.tsv, a store, DATASET:FOLDER, or "
+            "simulated:FIRST-LAST.",
+        ),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FOLDER",
+            help="A bundled model or a model folder; {fold} in it stands for the "
+            "fold of the recording.",
+        ),
+    ] = "student",
+    folds: Annotated[
+        str | None, typer.Option(metavar="0,2-3", help="Take these folds alone.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write predictions.tsv, scores.json, scores.md."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call it; default: the model's name.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Probability at which an event begins.")
+    ] = None,
+    false_alarms_per_day: Annotated[
+        float | None, typer.Option(help="Choose the threshold by what it costs.")
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "f32"], typer.Option(help="f32: exact, slower.")
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; default: all.")
+    ] = None,
+    hours: Annotated[
+        float, typer.Option(min=0.01, help="Of each simulated recording.")
+    ] = 1.0,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the simulated recordings here."),
+    ] = None,
+    draws: Draws = DRAWS,
+    force: Force = False,
+) -> None:
+    """Score a model: predictions, scores with intervals, a Markdown table."""
+    with extra("evaluate"):
+        from distilclip_eeg.evaluation import evaluate as run
+        from distilclip_eeg.evaluation.cost import cost_of
+        from distilclip_eeg.evaluation.tables import scores_table
+    from distilclip_eeg.detection.outputs import check_outputs
+
+    if output is not None:
+        written = (run.PREDICTIONS, run.SCORES, run.TABLE)
+        check_outputs([output / file for file in written], force=force)
+    models = run.Models(
+        model,
+        precision,
+        threads,
+        threshold=threshold,
+        false_alarms_per_day=false_alarms_per_day,
+    )
+    done = run.evaluate(
+        models,
+        data,
+        None if folds is None else _numbers(folds),
+        duration_s=hours * 3600,
+        keep=keep,
+        in_turn=_shown,
+    )
+    first = next(iter(models.loaded.values()))
+    cost = cost_of(first.folder.path, precision, threads)
+    scores = run.scores_of(done, name, cost=cost, draws=draws)
+    if output is not None:
+        run.write_scores(output, scores, done.predictions)
+    typer.echo(scores_table(scores), nl=False)
+    for recording, reason in done.skipped.items():
+        say(f"{recording}: {reason}")
+    if done.n_failed:
+        say(f"{done.n_failed} of {len(done.data.tasks)} recordings failed")
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def score(
+    reference: Annotated[
+        Path, typer.Argument(metavar="REFERENCE", help="Tables of the experts.")
+    ],
+    hypothesis: Annotated[
+        Path, typer.Argument(metavar="HYPOTHESIS", help="Tables of a detector.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="JSON", help="Write all figures here.")
+    ] = None,
+    patient: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Regular expression: its first group is the patient in a path.",
+        ),
+    ] = None,
+    draws: Draws = DRAWS,
+    force: Force = False,
+) -> None:
+    """Score event tables (.tsv, .csv_bi) of any detector."""
+    with extra("evaluate"):
+        from distilclip_eeg.evaluation.report import tree_scores
+        from distilclip_eeg.evaluation.tables import trees_table
+    from distilclip_eeg.detection.outputs import check_outputs, check_suffix
+    from distilclip_eeg.eeg.annotations import written_whole
+    from distilclip_eeg.evaluation.trees import match_trees
+
+    if output is not None:
+        check_suffix(output, (".json",))
+        check_outputs([output], force=force)
+    matched = match_trees(reference, hypothesis, patient)
+    names = reference.resolve().name, hypothesis.resolve().name
+    scores = tree_scores(matched, names, draws, seed=0)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(output) as partial:
+            partial.write_text(json.dumps(scores, indent=1, allow_nan=False) + "\n")
+    typer.echo(trees_table(scores), nl=False)
+    for file in matched.missing:
+        say(f"{hypothesis}: no table for {file}")
+    for file in matched.extra:
+        say(f"{reference}: no table for {file}; it is not scored")
+
+
+def _numbers(text: str) -> list[int]:
+    """Read `0,2-3` as 0, 2, 3."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        try:
+            numbers += range(int(first), int(last if dash else first) + 1)
+        except ValueError:
+            numbers = []
+            break
+    if not numbers:
+        raise ConfigError(f"found folds {text!r}, expected them as in 4 or 0,2-3")
+    return numbers
+
+
+def _shown(tasks: Sequence[Task]) -> Iterable[Task]:
+    if not sys.stderr.isatty():
+        return tasks
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(tasks, "Recordings", console=Console(stderr=True))

@@ -138,3 +138,73 @@ def test_a_missing_manifest_is_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "manifest.tsv" in error
+
+
+STAGE = "[pretraining]\nsteps = 2\n[training]"
+PRETRAINED = (
+    CONFIG.replace("folds = [0, 1]", "folds = [0, 1]\nsimulated_hours = 1")
+    .replace(
+        "[training]", "simulated_share = 0.5\n[pretraining]\nsteps = 2\n[training]"
+    )
+    .format(validation="")
+)
+
+
+def test_teacher_and_student_by_one_command_each(toy: Path) -> None:
+    """Pretraining, real recordings, distillation, and what is kept of the teacher."""
+    (toy / "toy.toml").write_text(PRETRAINED)
+    assert run("train", "toy.toml", "--data", "data", "--seed", "1") == 0
+    pretraining = toy / "runs" / "toy-pretraining" / "best.safetensors"
+    made = pretraining.stat().st_mtime_ns
+    teacher = toy / "models" / "teacher"
+    kept = run(
+        *("export", "toy.toml", teacher, "--run", "runs/toy-1", "--weights-only")
+    )
+    assert kept == 0
+    assert sorted(path.name for path in teacher.iterdir()) == [
+        "MODEL_CARD.md",
+        "SHA256SUMS",
+        "best.safetensors",
+        "config.json",
+        "facts.json",
+    ]
+    (toy / "student.toml").write_text(PRETRAINED.replace('"toy"', '"student"'))
+    taught = ("train", "student.toml", "--data", "data", "--teacher", teacher)
+    assert run(*taught) == 0
+    assert run(*taught) == 0  # a finished run is left as it is
+    said = list((toy / "runs" / "taught").rglob("*.safetensors"))
+    assert len(said) == 4  # one file per step
+    facts = json.loads((toy / "runs" / "student" / "facts.json").read_text())
+    assert "--teacher" in facts["command"]
+    assert str(toy) not in facts["command"]
+    assert "| simulated | 1 | 1 | 1.00 |" in facts["data"]
+    assert run("export", "student.toml", "model") == 0
+    card = " ".join((toy / "model" / "MODEL_CARD.md").read_text().split())
+    assert "First 2 steps on simulated recordings alone (1 h)" in card
+    assert "Distilled from a teacher (sha256" in card
+    assert pretraining.stat().st_mtime_ns == made
+
+
+def test_an_altered_copy_of_a_teacher_is_refused(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", "toy.toml", "--data", "data", "--run", "r") == 0
+    assert run("export", "toy.toml", "kept", "--run", "r", "--weights-only") == 0
+    assert run("export", "toy.toml", "kept", "--run", "r", "--weights-only") == 2
+    assert "--force" in capsys.readouterr().err
+    facts = toy / "kept" / "facts.json"
+    facts.write_text(facts.read_text() + " ")
+    assert run("export", "toy.toml", "model", "--run", "kept") == 2
+    error = capsys.readouterr().err
+    assert "facts.json was altered" in error
+    assert error.count("\n") == 1
+
+
+def test_pretraining_on_nothing_is_one_line(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (toy / "toy.toml").write_text(PRETRAINED.replace("simulated_hours = 1\n", ""))
+    assert run("train", "toy.toml", "--data", "data") == 2
+    error = capsys.readouterr().err
+    assert "simulated_hours" in error
+    assert error.count("\n") == 1

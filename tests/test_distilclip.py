@@ -16,7 +16,7 @@ from distilclip_eeg.config import (
 )
 from distilclip_eeg.model.distilclip import DistilCLIP
 from distilclip_eeg.training.export import count_parameters
-from distilclip_eeg.training.fit import trained_parameters
+from distilclip_eeg.training.trained import trained_parameters
 
 TINY = ModelConfig(
     tower=TowerConfig(stem_filters=8, dim=16, depth=1, heads=2, conv_kernel=7),

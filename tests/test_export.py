@@ -25,9 +25,9 @@ from distilclip_eeg.errors import ConfigError, OutputExistsError
 from distilclip_eeg.model.distilclip import DistilCLIP
 from distilclip_eeg.model_folder import ModelFolder, OperatingPoint, load_folder
 from distilclip_eeg.training.batches import windows_of
-from distilclip_eeg.training.export import OUTPUTS, deployed, export, load_trained
-from distilclip_eeg.training.fit import trained_parameters
+from distilclip_eeg.training.export import OUTPUTS, deployed, export
 from distilclip_eeg.training.run_folder import RunFolder
+from distilclip_eeg.training.trained import load_trained, trained_parameters
 from small_corpus import SIGNAL, small_store
 
 CONFIG = Config(

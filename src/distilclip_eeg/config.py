@@ -90,10 +90,20 @@ class ModelConfig(_Settings):
 
 
 class DataConfig(_Settings):
-    """Which folds of a data set may be seen."""
+    """Which folds of a data set may be seen, and what is simulated beside them."""
 
     folds: tuple[int, ...] = ()  # for training; empty: all
     validation_folds: tuple[int, ...] = ()  # of those, held back for early stopping
+    simulated_hours: int = Field(0, ge=0)  # one person each, seeds from 0 on
+    simulated_share: float = Field(0.0, ge=0, le=1)  # of the windows of a batch
+
+    @model_validator(mode="after")
+    def _simulated_from_something(self) -> Self:
+        if self.simulated_share > 0 and not self.simulated_hours:
+            raise ValueError(
+                f"simulated_share {self.simulated_share} of no simulated_hours"
+            )
+        return self
 
 
 class TrainingConfig(_Settings):
@@ -116,6 +126,27 @@ class TrainingConfig(_Settings):
     patience: int = 10  # validations without a better score before the loop stops
     checkpoint_every: int = 100
     augment: bool = True
+
+
+class PretrainingConfig(_Settings):
+    """Steps on simulated recordings alone, before the real ones.
+
+    One pretraining serves every seed and every fold: it has seen no patient.
+    """
+
+    steps: int = Field(0, ge=0)  # 0: none
+    seed: int = 0
+
+
+class DistillationConfig(_Settings):
+    """What a student takes from a teacher; a weight of 0 switches a term off."""
+
+    temperature: float = Field(2.0, gt=0)
+    window_weight: float = Field(1.0, ge=0)  # class probabilities of the window
+    second_weight: float = Field(1.0, ge=0)  # and of each second
+    embedding_weight: float = Field(0.5, ge=0)
+    pattern_weight: float = Field(0.2, ge=0)  # similarities to the batch's captions
+    teacher_sha256: str = ""  # of the teacher's weights; noted when training starts
 
 
 class DetectionConfig(_Settings):
@@ -144,7 +175,9 @@ class Config(_Settings):
     signal: SignalConfig = SignalConfig()
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
+    pretraining: PretrainingConfig = PretrainingConfig()
     training: TrainingConfig = TrainingConfig()
+    distillation: DistillationConfig = DistillationConfig()
     detection: DetectionConfig = DetectionConfig()
 
 

@@ -270,16 +270,16 @@ def write_folder(
             },
         )
         _write_text(partial / CARD, card)
-        sums = [f"{_sha256(partial / name)}  {name}\n" for name in HASHED]
+        sums = [f"{sha256_of(partial / name)}  {name}\n" for name in HASHED]
         _write_text(partial / HASHES, "".join(sums))
         load_folder(partial)
-        _exchange(partial, target)
+        exchange(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return load_folder(target)
 
 
-def _exchange(partial: Path, target: Path) -> None:
+def exchange(partial: Path, target: Path) -> None:
     """Move a complete folder to its place; what was there is removed afterwards."""
     old = partial.with_suffix(".old")
     if target.exists():
@@ -328,15 +328,16 @@ def _check_hashes(folder: Path) -> str:
     for name in HASHED:
         if name not in expected:
             raise ModelFolderError(f"{folder}: {HASHES} does not list {name}: {_AGAIN}")
-        if (found := _sha256(folder / name)) != expected[name]:
+        if (found := sha256_of(folder / name)) != expected[name]:
             raise ModelFolderError(
                 f"{folder}: {name} was altered: sha256 {found[:12]}…, expected "
                 f"{expected[name][:12]}…: {_AGAIN}"
             )
-    return _sha256(folder / HASHES)
+    return sha256_of(folder / HASHES)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hash a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from distilclip_eeg.cli.app import Force, app, extra
+from distilclip_eeg.cli.app import Force, app, extra, say
+from distilclip_eeg.errors import ConfigError
 
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A TOML file, see configs/.")
@@ -22,11 +23,22 @@ RunFolder = Annotated[
 
 
 @app.command()
-def train(config: ConfigFile, data: DataFolder, run: RunFolder = None) -> None:
+def train(
+    config: ConfigFile,
+    data: DataFolder,
+    run: RunFolder = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="A finished run to distil from."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="In place of the one in CONFIG.")
+    ] = None,
+) -> None:
     """Train a model; started again after a kill it goes on."""
     with extra("train"):
         from distilclip_eeg.training import commands
-    typer.echo(commands.train(config, data, run))
+    typer.echo(commands.train(config, data, run, teacher=teacher, seed=seed))
 
 
 @app.command()
@@ -50,12 +62,53 @@ def export(
         Path | None,
         typer.Option(metavar="JSON", help="Scores on test data."),
     ] = None,
+    weights_only: Annotated[
+        bool,
+        typer.Option(
+            "--weights-only", help="To teach or go on from: a quarter of the bytes."
+        ),
+    ] = False,
     force: Force = False,
 ) -> None:
     """Turn a run into a model folder for `detect --model`."""
     with extra("train"):
         from distilclip_eeg.training import commands
+    if weights_only:
+        typer.echo(
+            commands.export_weights(
+                config, folder, run, report=report, test=test, force=force
+            )
+        )
+        return
     written = commands.export_run(
         config, folder, run, report=report, test=test, force=force
     )
     typer.echo(f"{written.path} {written.sha256}")
+
+
+@app.command()
+def compare(
+    rows: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME=RUN,RUN...", help="A recipe and its runs, one per seed."
+        ),
+    ],
+    data: DataFolder,
+    folds: Annotated[str, typer.Option(help="Unseen by all runs, such as 4.")],
+    simulated: Annotated[
+        Path, typer.Option(metavar="STORE", help="Of unseen seeds, see `simulate`.")
+    ],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="To be filled.")],
+) -> None:
+    """Judge finished runs side by side: what they cost, what they score."""
+    with extra("train"), extra("evaluate"):
+        from distilclip_eeg.training import commands
+    named: dict[str, list[Path]] = {}
+    for row in rows:
+        name, equals, runs = row.partition("=")
+        if not equals or not runs:
+            raise ConfigError(f"{row}: expected a name and runs, such as edge=runs/a,b")
+        named[name] = [Path(run) for run in runs.split(",")]
+    numbers = [int(fold) for fold in folds.split(",")]
+    typer.echo(commands.compare_runs(named, data, numbers, simulated, output, say))

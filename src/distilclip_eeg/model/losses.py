@@ -5,7 +5,8 @@ is computed in float32, under autocast too: at a logit scale of 30 a bfloat16 lo
 off by up to 0.06. Knows neither towers nor captions' words.
 
 Sources: InfoNCE over two modalities, Radford et al. 2021 (CLIP); several positives per
-row, Khosla et al. 2020 (supervised contrastive learning).
+row, Khosla et al. 2020 (supervised contrastive learning); class probabilities at a
+temperature, Hinton et al. 2015; similarities across a batch, Wu et al. 2023 (TinyCLIP).
 """
 
 from __future__ import annotations
@@ -106,6 +107,54 @@ def second_class(
     weight = valid.flatten().float()
     flat = logits.flatten(0, 1), labels.flatten(0, 1)
     return {"second_loss": _class_loss(*flat, weight, label_smoothing)}
+
+
+def soft_class(
+    student: Tensor, teacher: Tensor, valid: Tensor, temperature: float
+) -> Tensor:
+    """Divergence of the student's class probabilities from the teacher's.
+
+    Parameters
+    ----------
+    student, teacher
+        (..., K) logits.
+    valid
+        (...) bool; what stands elsewhere is never looked at, and none gives 0.
+    temperature
+        Both logits are divided by it; the result is multiplied by its square, so that
+        the size of the gradient does not depend on it.
+    """
+    with torch.autocast(student.device.type, enabled=False):
+        ours = (student[valid].float() / temperature).log_softmax(-1)
+        theirs = (teacher[valid].float() / temperature).log_softmax(-1)
+        each = F.kl_div(ours, theirs, reduction="none", log_target=True).sum(-1)
+        return temperature**2 * each.sum() / max(len(each), 1)
+
+
+def embedding_distance(student: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
+    """One minus the cosine between (..., D) embeddings, mean over the valid ones."""
+    with torch.autocast(student.device.type, enabled=False):
+        cosine = F.cosine_similarity(
+            student[valid].float(), teacher[valid].float(), dim=-1
+        )
+        return (1 - cosine).sum() / max(len(cosine), 1)
+
+
+def pattern_divergence(student: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
+    """Divergence of the similarities of EEG and captions over a batch, both ways.
+
+    Parameters
+    ----------
+    student, teacher
+        (B, N) scaled cosines of B windows and the batch's N distinct captions.
+    valid
+        (B,) bool, the windows that count.
+    """
+    ours, theirs = student[valid], teacher[valid]
+    everywhere = torch.ones(1, dtype=torch.bool, device=student.device)
+    to_text = soft_class(ours, theirs, everywhere.expand(len(ours)), 1.0)
+    to_eeg = soft_class(ours.T, theirs.T, everywhere.expand(ours.shape[1]), 1.0)
+    return (to_text + to_eeg) / 2
 
 
 def total(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

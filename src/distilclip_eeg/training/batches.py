@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final, TypedDict
 
 import numpy as np
@@ -21,7 +22,15 @@ from torch import Tensor
 
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.store import Crop, StoredRecording
-from distilclip_eeg.eeg.findings import Findings, measure
+from distilclip_eeg.eeg.annotations import Event
+from distilclip_eeg.eeg.findings import (
+    Findings,
+    Side,
+    course_of,
+    kind_of,
+    measure,
+    semiology_of,
+)
 from distilclip_eeg.errors import CorpusError
 from distilclip_eeg.model.captions import caption
 from distilclip_eeg.training.augment import augment
@@ -29,6 +38,8 @@ from distilclip_eeg.training.augment import augment
 SEIZURE_SHARE: Final = 0.5
 SPLICE_SHARE: Final = 0.35  # windows glued from two recordings of one data set
 BLEND_SHARE: Final = 0.15  # windows with another recording's background added
+SIMULATED_AUGMENTED: Final = 0.5  # of simulated windows; real ones always are
+PATTERN_SHARE: Final = 0.35  # of quiet simulated windows hold a hard negative
 MIN_SEEN_S: Final = 4.0  # of the seizure or background that a window was drawn for
 CROSSFADE_S: Final = 0.25
 
@@ -50,7 +61,11 @@ class Batches:
     Parameters
     ----------
     recordings
-        Of the training part only.
+        Of the training part only; empty to learn from simulated ones alone.
+    simulated
+        Simulated recordings.
+    simulated_share
+        Of the windows of a batch; all of them without real recordings.
     """
 
     def __init__(
@@ -61,14 +76,12 @@ class Batches:
         seed: int,
         batch_size: int,
         augmented: bool = True,
+        simulated: Sequence[StoredRecording] = (),
+        simulated_share: float = 0.0,
     ) -> None:
-        self._seizures = _by_patient([r for r in recordings if r.seizures])
-        self._quiet = _by_patient([r for r in recordings if _quiet_spans(r)])
-        if not self._seizures or not self._quiet:
-            raise CorpusError(
-                f"{len(recordings)} recordings with {len(self._seizures)} data sets of "
-                f"seizures and {len(self._quiet)} of background; both are needed"
-            )
+        self._real = _Pools(recordings) if recordings or not simulated else None
+        self._simulated = _Pools(simulated) if simulated else None
+        self._simulated_share = simulated_share if simulated else 0.0
         self._window_s = signal.window_s
         self._sfreq = round(signal.sfreq)
         self._seed, self._size, self._augmented = seed, batch_size, augmented
@@ -92,29 +105,34 @@ class Batches:
                 yield ready
 
     def _window(self, rng: Generator, *, ictal: bool) -> tuple[Crop, str]:
-        recording = _draw(self._seizures if ictal else self._quiet, rng)
+        simulated = self._real is None or rng.random() < self._simulated_share
+        pools = self._simulated if simulated else self._real
+        assert pools is not None
+        recording = _draw(pools.seizures if ictal else pools.quiet, rng)
         crop = self._cut(recording, rng, ictal=ictal)
+        if simulated:  # has onsets after quiet EEG, artefacts and bad contacts already
+            changed = self._augmented and rng.random() < SIMULATED_AUGMENTED
+        else:
+            crop, changed = self._mixed(crop, recording, pools, rng), self._augmented
+        mirrored = changed and augment(crop.eeg, crop.usable, rng, self._sfreq)
+        return crop, describe(crop, self._sfreq, mirrored=mirrored)
+
+    def _mixed(
+        self, crop: Crop, recording: StoredRecording, pools: _Pools, rng: Generator
+    ) -> Crop:
         if rng.random() < SPLICE_SHARE:
-            other = _draw(self._quiet_like(recording), rng)
+            other = _draw(pools.quiet_like(recording), rng)
             crop = splice(crop, self._cut(other, rng, ictal=False), rng, self._sfreq)
         if rng.random() < BLEND_SHARE:
-            other = _draw(self._quiet, rng)
+            other = _draw(pools.quiet, rng)
             blend(crop, self._cut(other, rng, ictal=False), rng)
-        if self._augmented:
-            augment(crop.eeg, crop.usable, rng, self._sfreq)
-        return crop, self._describe(crop)
-
-    def _quiet_like(self, recording: StoredRecording) -> dict[str, Patients]:
-        """Return the background of the same patient, else of the same data set."""
-        patients = self._quiet.get(recording.dataset)
-        if patients is None:
-            return self._quiet
-        own = patients.get(recording.patient)
-        return {recording.dataset: {recording.patient: own} if own else patients}
+        return crop
 
     def _cut(self, recording: StoredRecording, rng: Generator, *, ictal: bool) -> Crop:
         latest = max(0, recording.n_seconds - self._window_s)
         spans = _ictal_spans(recording) if ictal else _quiet_spans(recording)
+        if not ictal and recording.patterns and rng.random() < PATTERN_SHARE:
+            spans = [(onset, end) for onset, end, _ in recording.patterns]
         start, end = spans[rng.integers(len(spans))]
         seen = min(MIN_SEEN_S, end - start)
         low, high = start + seen - self._window_s, end - seen
@@ -122,10 +140,48 @@ class Batches:
             float(np.clip(rng.uniform(low, high), 0, latest)), self._window_s
         )
 
-    def _describe(self, crop: Crop) -> str:
-        seizure = float(crop.ictal.mean()) >= 0.5
-        findings = Findings(state="seizure" if seizure else "background")
-        return caption(findings, measure(crop.eeg, crop.usable, self._sfreq))
+
+class _Pools:
+    """Recordings sorted by what can be drawn from them."""
+
+    def __init__(self, recordings: Sequence[StoredRecording]) -> None:
+        self.seizures = _by_patient([r for r in recordings if r.seizures])
+        self.quiet = _by_patient([r for r in recordings if _quiet_spans(r)])
+        if not self.seizures or not self.quiet:
+            raise CorpusError(
+                f"{len(recordings)} recordings with {len(self.seizures)} data sets of "
+                f"seizures and {len(self.quiet)} of background; both are needed"
+            )
+
+    def quiet_like(self, recording: StoredRecording) -> dict[str, Patients]:
+        """Return the background of the same patient, else of the same data set."""
+        patients = self.quiet.get(recording.dataset)
+        if patients is None:
+            return self.quiet
+        own = patients.get(recording.patient)
+        return {recording.dataset: {recording.patient: own} if own else patients}
+
+
+_MIRRORED: Final[dict[Side, Side]] = {"left": "right", "right": "left"}
+
+
+def describe(crop: Crop, sfreq: int, *, mirrored: bool = False) -> str:
+    """Caption a window: what is marked, and what its signal shows as it now is."""
+    seizure = crop.seizure
+    if seizure is None or float(crop.ictal.mean()) < 0.5:
+        findings = Findings(state="background")
+    else:
+        onset_s, end_s, side = seizure.onset_s, seizure.end_s, seizure.side
+        event = Event(onset_s, end_s - onset_s)
+        findings = Findings(
+            state="seizure",
+            kind=kind_of(seizure.event_type),
+            side=_MIRRORED.get(side, side) if mirrored else side,
+            lobe=seizure.lobe,
+            course=course_of(event, crop.start_s, crop.start_s + len(crop.ictal)),
+            semiology=semiology_of(seizure.event_type),
+        )
+    return caption(findings, measure(crop.eeg, crop.usable, sfreq))
 
 
 def splice(crop: Crop, quiet: Crop, rng: Generator, sfreq: int) -> Crop:
@@ -138,7 +194,8 @@ def splice(crop: Crop, quiet: Crop, rng: Generator, sfreq: int) -> Crop:
     after = np.clip(seconds + 1 - at_s, 0, 1).astype(np.float32)  # part of each second
     level = _level(crop.eeg, crop.usable) / max(_level(quiet.eeg, quiet.usable), 1.0)
     quiet_eeg = quiet.eeg * np.float32(np.clip(level, 0.4, 2.5) ** rng.uniform(0, 1))
-    return Crop(
+    return replace(
+        crop,
         eeg=crop.eeg * late + quiet_eeg * (1 - late),
         usable=np.where(after == 1, crop.usable, crop.usable & quiet.usable),
         ictal=crop.ictal * after + quiet.ictal * (1 - after),
@@ -199,7 +256,7 @@ def _draw(pools: dict[str, Patients], rng: Generator) -> StoredRecording:
 
 
 def _ictal_spans(recording: StoredRecording) -> list[tuple[float, float]]:
-    return [(onset, end) for onset, end, _ in recording.seizures]
+    return [seizure[:2] for seizure in recording.seizures]
 
 
 def _quiet_spans(recording: StoredRecording) -> list[tuple[float, float]]:

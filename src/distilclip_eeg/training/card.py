@@ -31,13 +31,11 @@ At run time only the EEG part and the {n_classes} class vectors are needed.
 
 `{command}`
 
-Seed {seed}, {steps} steps of {batch} windows ({precision}), {minutes:.0f} minutes
-on {machine}. Folds {folds} of the data set's split by patient were seen; other
-folds are test data: nothing was trained on them, and no threshold of detection and no
-setting of the training was chosen on them. One exception: the edges between the words
-of captions (rhythm, amplitude, place; `eeg/findings.py`) were set with clips of all
-folds in view, test data among them. Every setting stands in the TOML file of the
-command.
+{pretraining}Seed {seed}, {steps} steps of {batch} windows ({precision}){simulated},
+{minutes:.0f} minutes on {machine}.{teacher}
+Folds {folds} of the data set's split by patient were seen; other folds are test data:
+nothing was trained on them, and no threshold of detection and no setting of the
+training was chosen on them. Every setting stands in the TOML file of the command.
 
 | data set | patients | recordings | hours | seizures | ictal s |
 | --- | --- | --- | --- | --- | --- |
@@ -99,6 +97,9 @@ def model_card(
         seed=settings.seed,
         steps=settings.steps,
         batch=settings.batch_size,
+        pretraining=_pretraining(config),
+        simulated=_simulated(config),
+        teacher=_teacher(config),
         precision=settings.precision,
         minutes=seconds / 60,
         machine=machine,
@@ -112,10 +113,31 @@ def model_card(
     )
 
 
+def _pretraining(config: Config) -> str:
+    steps = config.pretraining.steps
+    if not steps:
+        return ""
+    return (
+        f"First {steps} steps on simulated recordings alone "
+        f"({config.data.simulated_hours} h), then those below. "
+    )
+
+
+def _simulated(config: Config) -> str:
+    share = config.data.simulated_share
+    return f", {share:.0%} of them simulated" if share else ""
+
+
+def _teacher(config: Config) -> str:
+    sha256 = config.distillation.teacher_sha256
+    if not sha256:
+        return ""
+    return f" Distilled from a teacher (sha256 of its weights {sha256[:16]})."
+
+
 _TEST: Final = """\
-**Test data** ({n_clips} clips of people never trained on; for the one choice made with
-their clips in view see above; any overlap finds a seizure, alarms less than 90 s apart
-are one):
+**Test data** ({n_clips} clips of people never trained on; any overlap finds a seizure,
+alarms less than 90 s apart are one):
 
 | clips | number | hours | seizures found | clips falsely alarmed |
 | --- | --- | --- | --- | --- |
@@ -210,6 +232,6 @@ def data_table(recordings: Sequence[StoredRecording]) -> str:
         rows.append(
             f"| {dataset} | {len({r.patient for r in group})} | {len(group)} "
             f"| {sum(r.n_seconds for r in group) / 3600:.2f} | {len(seizures)} "
-            f"| {sum(end - onset for onset, end, _ in seizures):.0f} |"
+            f"| {sum(s.end_s - s.onset_s for s in seizures):.0f} |"
         )
     return "\n".join(rows)

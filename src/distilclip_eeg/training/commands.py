@@ -9,62 +9,162 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from distilclip_eeg.config import Config, load_config
+from distilclip_eeg.config import (
+    Config,
+    DataConfig,
+    DetectionConfig,
+    DistillationConfig,
+    load_config,
+)
 from distilclip_eeg.corpora.catalog import in_folds
 from distilclip_eeg.corpora.manifest import read_manifest
-from distilclip_eeg.corpora.store import Store, StoredRecording, prepare
+from distilclip_eeg.corpora.simulate import as_recording, prepare_simulated, simulate
+from distilclip_eeg.corpora.store import Store, StoredRecording, condition, prepare
 from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model_folder import ModelFolder
-from distilclip_eeg.training.batches import windows_of
 from distilclip_eeg.training.card import data_table, figures, model_card
+from distilclip_eeg.training.comparison import REAL, SIMULATED, Data, compare
+from distilclip_eeg.training.distillation import Teacher
 from distilclip_eeg.training.experiments import (
     cross_validate,
     read_operating_points,
     write_report,
 )
-from distilclip_eeg.training.export import (
-    count_parameters,
-    export,
-    load_trained,
-)
+from distilclip_eeg.training.export import count_parameters, export
 from distilclip_eeg.training.fit import fit
 from distilclip_eeg.training.progress import shown
-from distilclip_eeg.training.run_folder import load_run, same_training
+from distilclip_eeg.training.run_folder import (
+    FACTS,
+    Weights,
+    load_run,
+    same_training,
+    taught_by,
+    write_lean_copy,
+)
+from distilclip_eeg.training.trained import load_trained
 
-FACTS: Final = "facts.json"  # of a run: what the model card says of its making
+TAUGHT: Final = "taught"  # beside runs: what teachers said of batches
 EXAMPLE_WINDOWS: Final = 2  # in a model folder's test vector
+EXAMPLE_SEED: Final = 4_000  # of the recording they are cut from
 
 
-def train(config_path: Path, data: Path, run: Path | None = None) -> Path:
+def train(
+    config_path: Path,
+    data: Path,
+    run: Path | None = None,
+    *,
+    teacher: Path | None = None,
+    seed: int | None = None,
+) -> Path:
     """Train one model; called again after a kill, it goes on. Returns the run folder.
 
-    The conditioned signal is kept in `store` in the run folder.
+    The conditioned signal, simulated recordings and the pretraining lie beside the run
+    folder and serve other runs too.
+
+    Parameters
+    ----------
+    run
+        By default `runs/` and the name, with the seed if one is given.
+    teacher
+        A finished run that adds the terms of distillation.
+    seed
+        In place of the configuration's.
     """
     config = load_config(config_path)
-    run = run or Path("runs") / config.name
-    recordings = training_recordings(config, data, run / "store")
+    if seed is not None:
+        settings = config.training.model_copy(update={"seed": seed})
+        config = config.model_copy(update={"training": settings})
+    run = run or Path("runs") / (
+        config.name if seed is None else f"{config.name}-{seed}"
+    )
+    recordings = training_recordings(config, data, run.parent)
     held_back = config.data.validation_folds
     validation = [r for r in recordings if r.fold in held_back]
     training = [r for r in recordings if r.fold not in held_back]
+    simulated = simulated_recordings(config, run.parent)
+    initial = pretrained(config, simulated, run.parent)
+    teaching = Teacher(teacher, run.parent / TAUGHT) if teacher else None
     facts = _read_facts(run)
     began, spent = time.monotonic(), float(facts.get("seconds", 0.0))
     with shown(config.name, config.training.steps) as on_step:
-        fit(config, run, training, validation, on_step=on_step)
+        fit(
+            config,
+            run,
+            training,
+            validation,
+            simulated=simulated,
+            initial=initial,
+            teacher=teaching,
+            on_step=on_step,
+        )
+    options = "" if teaching is None else f" --teacher runs/{teaching.config.name}"
+    options += "" if seed is None else f" --seed {seed}"
+    command = f"distilclip train configs/{config_path.name} --data FOLDER{options}"
     facts = {
-        "command": f"distilclip train configs/{config_path.name} --data FOLDER",
+        "command": command,
         "seconds": spent + time.monotonic() - began,
-        "machine": f"{torch.get_num_threads()} thread(s) of {os.cpu_count()} cores "
-        f"({platform.machine()}), "
-        f"torch {torch.__version__.split('+')[0]}",
-        "data": data_table(training),
+        "machine": _machine(),
+        "data": data_table([*training, *simulated]),
     }
     (run / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
     return run
+
+
+def simulated_recordings(config: Config, beside: Path) -> list[StoredRecording]:
+    """Draw the simulated recordings of a configuration, once for all runs beside."""
+    n = config.data.simulated_hours
+    if not n:
+        return []
+    folder = beside / f"simulated-{n}h"
+    workers = os.cpu_count() or 1
+    store = prepare_simulated(range(n), folder, config.signal, workers=workers)
+    return store.recordings
+
+
+def pretrained(
+    config: Config, simulated: Sequence[StoredRecording], beside: Path
+) -> Weights | None:
+    """Make the steps on simulated recordings alone; return the weights after them.
+
+    They depend on no patient, fold or seed of the run, so one folder serves all.
+
+    Raises
+    ------
+    ConfigError
+        If there are steps to make and no simulated recordings to make them on.
+    """
+    settings = config.pretraining
+    if not settings.steps:
+        return None
+    if not simulated:
+        raise ConfigError(
+            f"{config.name}: pretraining.steps {settings.steps} on no recordings; set "
+            "data.simulated_hours"
+        )
+    stage = config.model_copy(
+        update={
+            "data": DataConfig(
+                simulated_hours=config.data.simulated_hours, simulated_share=1.0
+            ),
+            "training": config.training.model_copy(
+                update={"steps": settings.steps, "seed": settings.seed}
+            ),
+            "detection": DetectionConfig(),
+            "distillation": DistillationConfig(),
+        }
+    )
+    run = beside / f"{config.name}-pretraining"
+    with shown(f"{config.name}, pretraining", settings.steps) as on_step:
+        fit(stage, run, (), simulated=simulated, on_step=on_step)
+    return load_run(run)[1]
 
 
 def crossvalidate(config_path: Path, data: Path, run: Path | None = None) -> Path:
@@ -74,14 +174,53 @@ def crossvalidate(config_path: Path, data: Path, run: Path | None = None) -> Pat
     """
     config = load_config(config_path)
     run = run or Path("runs") / f"{config.name}-folds"
-    recordings = training_recordings(config, data, run / "store")
+    recordings = training_recordings(config, data, run.parent)
+    simulated = simulated_recordings(config, run.parent)
     steps = config.training.steps
     predictions = cross_validate(
-        config, recordings, run, shown_as=lambda fold: shown(f"fold {fold}", steps)
+        config,
+        recordings,
+        run,
+        simulated=simulated,
+        initial=pretrained(config, simulated, run.parent),
+        shown_as=lambda fold: shown(f"fold {fold}", steps),
     )
     report = run / "report.json"
     write_report(report, config, predictions)
     return report
+
+
+def compare_runs(
+    rows: Mapping[str, Sequence[Path]],
+    data: Path,
+    folds: Sequence[int],
+    simulated: Path,
+    output: Path,
+    say: Callable[[str], None],
+) -> Path:
+    """Judge runs by recipe on unseen folds and a store of simulated recordings.
+
+    The forest learns from what the first run learned from. Returns the folder of
+    `table.json` and `table.md`.
+    """
+    run = next(iter(rows.values()))[0]
+    config, _ = load_run(run)
+    unseen = config.model_copy(update={"data": DataConfig(folds=tuple(folds))})
+    real = training_recordings(config, data, run.parent)
+    learned = {REAL: real, SIMULATED: simulated_recordings(config, run.parent)}
+    compare(
+        rows,
+        Data(str(data), tuple(folds), str(simulated)),
+        output,
+        example=example_windows,
+        learned={where: group for where, group in learned.items() if group},
+        judged={
+            REAL: training_recordings(unseen, data, run.parent),
+            SIMULATED: Store(simulated, config.signal).recordings,
+        },
+        say=say,
+    )
+    return output
 
 
 def export_run(
@@ -104,15 +243,55 @@ def export_run(
     test
         What a scorer wrote of the model on test data, see `card.figures`.
     """
+    config, run = _config_of(config_path, run)
+    points, measured_on = read_operating_points(report) if report else ([], "")
+    return export(
+        run,
+        folder,
+        card=_card(config, run, report, test),
+        example=example_windows(config),
+        chosen=config,
+        operating_points=tuple(points),
+        measured_on=measured_on,
+        force=force,
+    )
+
+
+def export_weights(
+    config_path: Path,
+    folder: Path,
+    run: Path | None = None,
+    *,
+    report: Path | None = None,
+    test: Path | None = None,
+    force: bool = False,
+) -> Path:
+    """Keep of a run what can teach and be exported; parameters as of `export_run`."""
+    config, run = _config_of(config_path, run)
+    write_lean_copy(run, folder, _card(config, run, report, test), force=force)
+    return folder
+
+
+def _config_of(config_path: Path, run: Path | None) -> tuple[Config, Path]:
+    """Return the settings of a finished run, with those chosen after its training."""
     config = load_config(config_path)
     run = run or Path("runs") / config.name
     trained, _ = load_run(run)
+    config = taught_by(config, trained.distillation.teacher_sha256)
+    seed = {"seed": trained.training.seed}
+    config = config.model_copy(
+        update={"training": config.training.model_copy(update=seed)}
+    )
     if not same_training(trained, config):
         raise ConfigError(f"{run}: was trained with other settings than {config_path}")
+    return config, run
+
+
+def _card(config: Config, run: Path, report: Path | None, test: Path | None) -> str:
     points, measured_on = read_operating_points(report) if report else ([], "")
     _, model = load_trained(run)
     facts = _read_facts(run)
-    card = model_card(
+    return model_card(
         config,
         command=facts["command"],
         seconds=facts["seconds"],
@@ -123,33 +302,51 @@ def export_run(
         operating_points=points,
         measured_on=measured_on,
     )
-    first = Store(run / "store", config.signal).recordings[0]
-    batch = windows_of(first, config.signal)
-    example = (
-        batch["eeg"][:EXAMPLE_WINDOWS].numpy(),
-        batch["usable"][:EXAMPLE_WINDOWS].numpy(),
-    )
-    return export(
-        run,
-        folder,
-        card=card,
-        example=example,
-        chosen=config,
-        operating_points=tuple(points),
-        measured_on=measured_on,
-        force=force,
-    )
+
+
+def example_windows(
+    config: Config,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Draw the windows of a model folder's test vector, simulated: nobody's EEG.
+
+    Returns
+    -------
+    tuple
+        (B, 18, T) microvolts and (B, 18, S).
+    """
+    signal = config.signal
+    length_s = max(10, EXAMPLE_WINDOWS * signal.window_s)
+    seconds = condition(as_recording(simulate(EXAMPLE_SEED, length_s)), signal)
+    n, n_s = round(signal.sfreq) * signal.window_s, signal.window_s
+    eeg = [seconds.leads[:, k * n : (k + 1) * n] for k in range(EXAMPLE_WINDOWS)]
+    usable = [
+        seconds.usable[:, k * n_s : (k + 1) * n_s] for k in range(EXAMPLE_WINDOWS)
+    ]
+    return np.stack(eeg), np.stack(usable).astype(np.float32)
 
 
 def training_recordings(
-    config: Config, data: Path, store: Path
+    config: Config, data: Path, beside: Path
 ) -> list[StoredRecording]:
-    """Condition the folds that the configuration names, and no other."""
+    """Condition the folds that the configuration names, and no other.
+
+    The store lies beside the runs and serves all that learn from these folds.
+    """
     recordings = read_manifest(data)
-    if config.data.folds:
-        recordings = in_folds(recordings, config.data.folds)
-    prepared = prepare(recordings, store, config.signal, workers=os.cpu_count() or 1)
-    return prepared.recordings
+    folds = config.data.folds
+    if folds:
+        recordings = in_folds(recordings, folds)
+    workers = os.cpu_count() or 1
+    store = beside / "-".join(("store-folds", *map(str, folds)))
+    return prepare(recordings, store, config.signal, workers=workers).recordings
+
+
+def _machine() -> str:
+    version = torch.__version__.split("+")[0]
+    return (
+        f"{torch.get_num_threads()} thread(s) of {os.cpu_count()} cores "
+        f"({platform.machine()}), torch {version}"
+    )
 
 
 def _read_facts(run: Path) -> dict[str, Any]:

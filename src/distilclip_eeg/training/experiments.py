@@ -25,11 +25,16 @@ from distilclip_eeg.evaluation.events import (
     pooled,
     score_recording,
 )
-from distilclip_eeg.evaluation.windows import WindowScores, auroc, auroc_by_patient
+from distilclip_eeg.evaluation.windows import (
+    auroc,
+    auroc_by_patient,
+    window_scores,
+)
 from distilclip_eeg.model_folder import OperatingPoint
-from distilclip_eeg.training.export import load_trained
 from distilclip_eeg.training.fit import OnStep, fit
 from distilclip_eeg.training.predict import Prediction, predict, save_predictions
+from distilclip_eeg.training.run_folder import Weights
+from distilclip_eeg.training.trained import load_trained
 
 ONSETS: Final = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97)
 OFFSET_RATIOS: Final = (0.4, 0.6, 0.8)
@@ -48,18 +53,28 @@ def cross_validate(
     recordings: Sequence[StoredRecording],
     run: Path,
     *,
+    simulated: Sequence[StoredRecording] = (),
+    initial: Weights | None = None,
     shown_as: Callable[[int], AbstractContextManager[OnStep | None]] = _unseen,
 ) -> list[Prediction]:
     """Train one model per fold on the other folds and let it score its own.
 
-    Finished folds are kept under `run/fold<k>` and not trained again.
+    Finished folds are kept under `run/fold<k>` and not trained again. `simulated` and
+    `initial` are as in `fit`; they have seen no patient.
     """
     predictions = []
     for fold in sorted({r.fold for r in recordings if r.fold is not None}):
         inside = [r for r in recordings if r.fold == fold]
         others = [r for r in recordings if r.fold != fold]
         with shown_as(fold) as on_step:
-            fit(config, run / f"fold{fold}", others, on_step=on_step)
+            fit(
+                config,
+                run / f"fold{fold}",
+                others,
+                simulated=simulated,
+                initial=initial,
+                on_step=on_step,
+            )
         _, model = load_trained(run / f"fold{fold}")
         predictions += predict(model, inside, config.signal)
     save_predictions(run / "predictions.tsv", predictions)
@@ -93,7 +108,8 @@ def score(predictions: Sequence[Prediction], settings: DetectionConfig) -> Event
 
 def _score_one(prediction: Prediction, settings: DetectionConfig) -> EventScore:
     events = events_of(prediction.log_odds, settings)
-    return score_recording(events, prediction.seizures, _labelled(prediction))
+    true = [(seizure.onset_s, seizure.end_s) for seizure in prediction.seizures]
+    return score_recording(events, true, prediction.labelled_s)
 
 
 def operating_points(
@@ -134,27 +150,6 @@ def operating_points(
         OperatingPoint(per_day=rate, onset_threshold=threshold)
         for rate, threshold in sorted(points.items())
     ], measured_on
-
-
-def window_scores(
-    predictions: Sequence[Prediction], window_s: int = 10, hop_s: int = 5
-) -> list[WindowScores]:
-    """Cut predictions into windows: ictal share, and mean log-odds of the seconds."""
-    scores = []
-    for p in predictions:
-        latest = max(0, len(p.ictal) - window_s)
-        starts = [*range(0, latest, hop_s), latest]
-        spans = [slice(s, s + window_s) for s in starts]
-        spans = [span for span in spans if p.labelled[span].all()]
-        odds = np.nan_to_num(p.log_odds, nan=np.nanmin(p.log_odds, initial=0.0))
-        scores.append(
-            WindowScores(
-                patient=p.patient,
-                ictal_share=np.array([p.ictal[span].mean() for span in spans]),
-                score=np.array([odds[span].mean() for span in spans]),
-            )
-        )
-    return scores
 
 
 def summary(predictions: Sequence[Prediction]) -> dict[str, float]:
@@ -202,8 +197,3 @@ def _by_dataset(predictions: Sequence[Prediction]) -> dict[str, list[Prediction]
 
 def _row(score: EventScore) -> dict[str, float]:
     return {k: round(v, 4) for k, v in asdict(score).items()}
-
-
-def _labelled(prediction: Prediction) -> tuple[float, float]:
-    seconds = np.flatnonzero(prediction.labelled)
-    return float(seconds[0]), float(seconds[-1] + 1)

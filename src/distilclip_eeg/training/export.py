@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from distilclip_eeg import __version__
 from distilclip_eeg.config import Config
 from distilclip_eeg.eeg.montage import LEADS
-from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model.distilclip import DistilCLIP, EEGEncoder
 from distilclip_eeg.model_folder import (
     FolderConfig,
@@ -31,8 +30,8 @@ from distilclip_eeg.model_folder import (
     SignalContract,
     write_folder,
 )
-from distilclip_eeg.training.fit import trained_parameters
-from distilclip_eeg.training.run_folder import Weights, load_run
+from distilclip_eeg.training.run_folder import load_run
+from distilclip_eeg.training.trained import load_trained
 
 ONNX_OPSET = 18
 OUTPUTS = ("window_embedding", "second_embedding", "window_logits", "second_logits")
@@ -53,33 +52,6 @@ class Deployed(nn.Module):
         """(B, 18, T), (B, 18, S) -> `OUTPUTS`, in that order."""
         window, seconds = self.encoder(eeg, usable)
         return window, seconds, window @ self.classes, seconds @ self.classes
-
-
-def load_trained(run: Path) -> tuple[Config, DistilCLIP]:
-    """Return configuration and model of a run, weights rounded to fp16, eval mode."""
-    config, weights = load_run(run)
-    return config, build(config, weights)
-
-
-def build(config: Config, weights: Weights) -> DistilCLIP:
-    """Return the model that `weights` (BERT left out) mean.
-
-    Raises
-    ------
-    ConfigError
-        If they are the weights of another model.
-    """
-    model = DistilCLIP(config.model, config.signal)
-    own = {name: value.shape for name, value in trained_parameters(model)}
-    if own != (given := {name: value.shape for name, value in weights.items()}):
-        wrong = sorted(n for n in own | given if own.get(n) != given.get(n))
-        raise ConfigError(
-            f"weights of another model: {wrong[0]} and {len(wrong) - 1} more parts are "
-            "missing, unknown or of another shape"
-        )
-    rounded = {name: value.half().float() for name, value in weights.items()}
-    model.load_state_dict(rounded, strict=False)
-    return model.eval()
 
 
 def deployed(model: DistilCLIP) -> tuple[Deployed, Tensor]:

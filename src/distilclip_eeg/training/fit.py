@@ -32,7 +32,19 @@ from distilclip_eeg.model.losses import (
     window_class,
 )
 from distilclip_eeg.training.batches import Batch, Batches, windows_of
-from distilclip_eeg.training.run_folder import LoopState, RunFolder, Weights
+from distilclip_eeg.training.distillation import (
+    Teacher,
+    distillation_losses,
+    distillation_weights,
+    stream_of,
+)
+from distilclip_eeg.training.run_folder import (
+    LoopState,
+    RunFolder,
+    Weights,
+    taught_by,
+)
+from distilclip_eeg.training.trained import trained_parameters
 
 OnStep = Callable[[LoopState, dict[str, float]], None]
 
@@ -43,22 +55,40 @@ def fit(
     training: Sequence[StoredRecording],
     validation: Sequence[StoredRecording] = (),
     *,
+    simulated: Sequence[StoredRecording] = (),
+    initial: Weights | None = None,
+    teacher: Teacher | None = None,
     on_step: OnStep | None = None,
 ) -> LoopState:
     """Train until the last step, or until the validation patients stop improving.
 
     Without validation recordings all steps are made and the last averaged weights kept.
 
+    Parameters
+    ----------
+    simulated
+        Recordings for the share of each batch that `config.data` gives to them; all of
+        it if `training` is empty.
+    initial
+        Weights to start from, of a pretraining for example.
+    teacher
+        Adds the terms of `config.distillation`.
+
     Raises
     ------
     ConfigError
-        If the run folder belongs to another configuration.
+        If the run folder belongs to another configuration or teacher.
     """
+    if teacher is not None:
+        teacher.check(config)
+        config = taught_by(config, teacher.sha256)
     folder = RunFolder(run, config)
     settings = config.training
     fabric = Fabric(accelerator="auto", devices=1, precision=settings.precision)
     torch.manual_seed(settings.seed)
     model = DistilCLIP(config.model, config.signal)
+    if initial is not None:
+        model.load_state_dict(initial, strict=False)
     optimizer = make_optimizer(model, settings)
     average = {n: p.detach().clone() for n, p in trained_parameters(model)}
     wrapped, optimizer = fabric.setup(model, optimizer)
@@ -70,7 +100,11 @@ def fit(
         seed=settings.seed,
         batch_size=settings.batch_size,
         augmented=settings.augment,
+        simulated=simulated,
+        simulated_share=config.data.simulated_share,
     )
+    stream = stream_of(config, [r.name for r in (*training, *simulated)])
+    weights = loss_weights(config)
     board = SummaryWriter(str(run / "tensorboard"), purge_step=state.step)
     for batch in batches.follow(state.step):
         if state.step >= settings.steps or stalled(state, settings):
@@ -79,9 +113,11 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, state.step)
         wrapped.train()
-        losses = batch_losses(wrapped, fabric.to_device(batch), settings)
+        losses = batch_losses(
+            wrapped, fabric.to_device(batch), config, teacher, (stream, state.step)
+        )
         optimizer.zero_grad()
-        fabric.backward(total(losses, loss_weights(settings)))
+        fabric.backward(total(losses, weights))
         fabric.clip_gradients(wrapped, optimizer, max_norm=settings.grad_clip)
         optimizer.step()
         state.step += 1
@@ -110,11 +146,6 @@ def fit(
             on_step(state, noted)
     board.close()
     return state
-
-
-def trained_parameters(model: torch.nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield what a run saves: every parameter that is not frozen BERT's."""
-    return ((n, p) for n, p in model.named_parameters() if ".bert." not in n)
 
 
 def make_optimizer(
@@ -150,14 +181,24 @@ def stalled(state: LoopState, settings: TrainingConfig) -> bool:
 
 
 def batch_losses(
-    model: Callable[..., Any], batch: Batch, settings: TrainingConfig
+    model: Callable[..., Any],
+    batch: Batch,
+    config: Config,
+    teacher: Teacher | None = None,
+    place: tuple[str, int] = ("", 0),
 ) -> Losses:
-    """Return the named terms of one batch, unweighted."""
+    """Return the named terms of one batch, unweighted.
+
+    Parameters
+    ----------
+    place
+        Stream and number of the batch, by which a teacher's words are kept.
+    """
     captions, target = deduplicate(batch["captions"])
     encoded, text, scale = model(batch["eeg"], batch["usable"], captions)
     valid = batch["second_valid"]
-    smoothing = settings.label_smoothing
-    return {
+    smoothing = config.training.label_smoothing
+    losses = {
         **contrastive(encoded["window_embedding"], text, target, scale),
         **window_class(
             encoded["window_logits"],
@@ -172,14 +213,22 @@ def batch_losses(
             label_smoothing=smoothing,
         ),
     }
+    if teacher is not None:
+        said = teacher.says(batch, captions, *place)
+        losses |= distillation_losses(
+            encoded, text, scale, batch, said, config.distillation
+        )
+    return losses
 
 
-def loss_weights(settings: TrainingConfig) -> dict[str, float]:
+def loss_weights(config: Config) -> dict[str, float]:
     """Return what each term counts in the sum."""
+    settings = config.training
     return {
         "contrastive_loss": settings.contrastive_weight,
         "window_loss": settings.window_weight,
         "second_loss": settings.second_weight,
+        **distillation_weights(config.distillation),
     }
 
 

@@ -6,8 +6,6 @@ The windows, and how several of them speak of one second, are those of detection
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
@@ -19,26 +17,12 @@ from distilclip_eeg.corpora.store import StoredRecording
 from distilclip_eeg.detection.runtime import Runtime, Scores
 from distilclip_eeg.detection.windows import SecondScorer
 from distilclip_eeg.eeg.signal import Conditioned
+from distilclip_eeg.evaluation.predictions import Prediction, save_predictions
 from distilclip_eeg.model.distilclip import DistilCLIP
 
+__all__ = ["Prediction", "TorchRuntime", "predict", "save_predictions"]
+
 BATCH: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model that never saw the patient says of one recording, per second.
-
-    `log_odds`, `ictal` (part in a seizure) and `labelled` are (n_seconds,).
-    """
-
-    name: str
-    dataset: str
-    patient: str
-    kind: str
-    log_odds: NDArray[np.floating]
-    ictal: NDArray[np.floating]
-    labelled: NDArray[np.bool_]
-    seizures: tuple[tuple[float, float], ...]
 
 
 class TorchRuntime:
@@ -95,18 +79,5 @@ def _predict_one(
         log_odds=np.concatenate([w.settled for w in windows]),
         ictal=whole.ictal,
         labelled=whole.labelled,
-        seizures=tuple((onset, end) for onset, end, _ in recording.seizures),
+        seizures=tuple(recording.seizures),
     )
-
-
-def save_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
-    """Write one line per second: recording, patient, second, ictal, log-odds."""
-    lines = ["recording\tdataset\tpatient\tsecond\tictal\tlabelled\tlog_odds"]
-    for p in predictions:
-        lines += [
-            f"{p.name}\t{p.dataset}\t{p.patient}\t{s}\t{i:.2f}\t{int(seen)}\t{odds:.3f}"
-            for s, (i, seen, odds) in enumerate(
-                zip(p.ictal, p.labelled, p.log_odds, strict=True)
-            )
-        ]
-    path.write_text("\n".join(lines) + "\n")

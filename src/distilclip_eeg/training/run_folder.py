@@ -9,21 +9,26 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distilclip_eeg.config import Config
-from distilclip_eeg.errors import ConfigError
+from distilclip_eeg.errors import ConfigError, ModelFolderError, OutputExistsError
+from distilclip_eeg.model_folder import CARD, HASHES, exchange, sha256_of
 
 Weights = dict[str, Tensor]
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "best.safetensors"
+FACTS = "facts.json"  # what the model card says of a run's making
+COPIED = ("config.json", FACTS, WEIGHTS, CARD)
 
 
 @dataclass
@@ -97,6 +102,12 @@ class RunFolder:
             file.write(json.dumps(line) + "\n")
 
 
+def taught_by(config: Config, teacher_sha256: str) -> Config:
+    """Note in a configuration which weights taught."""
+    noted = config.distillation.model_copy(update={"teacher_sha256": teacher_sha256})
+    return config.model_copy(update={"distillation": noted})
+
+
 def same_training(a: Config, b: Config) -> bool:
     """Compare what weights depend on; detection and hop are chosen after training."""
     signal = a.signal.model_copy(update={"hop_s": b.signal.hop_s})
@@ -104,14 +115,56 @@ def same_training(a: Config, b: Config) -> bool:
 
 
 def load_run(path: Path) -> tuple[Config, Weights]:
-    """Return configuration and kept weights of a run.
+    """Return configuration and kept weights of a run, or of a lean copy of one.
 
     Raises
     ------
     ConfigError
         If the folder holds no finished run.
+    ModelFolderError
+        If a file of a lean copy was altered.
     """
     if not (path / WEIGHTS).exists():
         raise ConfigError(f"{path}: no {WEIGHTS}; expected a training run's folder")
+    if (path / HASHES).exists():
+        _check_hashes(path)
     config = Config.model_validate_json((path / "config.json").read_text())
     return config, load_file(path / WEIGHTS)
+
+
+def write_lean_copy(run: Path, folder: Path, card: str, *, force: bool = False) -> None:
+    """Write what others need of a run: configuration, facts, weights in half precision.
+
+    It can teach, be trained on from, and be exported, as the run itself; the weights
+    are those that an export of the run ships.
+
+    Raises
+    ------
+    OutputExistsError
+        If the folder is there and `force` was not given.
+    """
+    if folder.exists() and not force:
+        raise OutputExistsError(f"{folder} is there already; --force replaces it")
+    _, weights = load_run(run)
+    partial = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
+    partial.mkdir(parents=True)
+    try:
+        halves = {name: value.half().contiguous() for name, value in weights.items()}
+        save_file(halves, partial / WEIGHTS)
+        for name in ("config.json", FACTS):
+            (partial / name).write_bytes((run / name).read_bytes())
+        (partial / CARD).write_text(card, encoding="utf-8")
+        sums = [f"{sha256_of(partial / name)}  {name}\n" for name in COPIED]
+        (partial / HASHES).write_text("".join(sums))
+        exchange(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_hashes(folder: Path) -> None:
+    for line in (folder / HASHES).read_text().splitlines():
+        expected, name = line.split("  ")
+        if sha256_of(folder / name) != expected:
+            raise ModelFolderError(
+                f"{folder}: {name} was altered; take the folder again from its source"
+            )

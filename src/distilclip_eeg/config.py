@@ -131,11 +131,16 @@ class TrainingConfig(_Settings):
 class PretrainingConfig(_Settings):
     """Steps on simulated recordings alone, before the real ones.
 
-    One pretraining serves every seed and every fold: it has seen no patient.
+    One pretraining serves every seed and every fold: it has seen no patient. What does
+    not stand here is as in `TrainingConfig()`, whatever the training after it says.
     """
 
     steps: int = Field(0, ge=0)  # 0: none
     seed: int = 0
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    warmup_steps: int = 80
+    ema_decay: float = Field(0.99, ge=0, lt=1)
 
 
 class DistillationConfig(_Settings):

@@ -22,6 +22,7 @@ from distilclip_eeg.config import (
     DataConfig,
     DetectionConfig,
     DistillationConfig,
+    TrainingConfig,
     load_config,
 )
 from distilclip_eeg.corpora.catalog import in_folds
@@ -154,8 +155,8 @@ def pretrained(
             "data": DataConfig(
                 simulated_hours=config.data.simulated_hours, simulated_share=1.0
             ),
-            "training": config.training.model_copy(
-                update={"steps": settings.steps, "seed": settings.seed}
+            "training": TrainingConfig(
+                **settings.model_dump(), precision=config.training.precision
             ),
             "detection": DetectionConfig(),
             "distillation": DistillationConfig(),

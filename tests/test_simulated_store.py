@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from distilclip_eeg.config import SignalConfig
+from distilclip_eeg.corpora.index import INDEX
 from distilclip_eeg.corpora.simulate import as_recording, prepare_simulated, simulate
 from distilclip_eeg.corpora.store import Store, StoredRecording, condition
 
@@ -59,7 +60,7 @@ def test_a_store_of_these_seeds_is_opened_as_it_is(folder: Path) -> None:
 
 
 def test_after_a_kill_only_the_rest_is_drawn(folder: Path) -> None:
-    (folder / "index.json").unlink()
+    (folder / INDEX).unlink()
     (folder / "000004.120.json").unlink()
     kept = folder / "000003.signal.npy"
     before = kept.stat().st_mtime_ns

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from conftest import ELECTRODES, LABELS
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.catalog import CorpusRecording
+from distilclip_eeg.corpora.index import INDEX
 from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.corpora.store import (
     UV_PER_STEP,
@@ -275,15 +277,29 @@ def test_windows_are_cut_later(folder: Path) -> None:
 
 
 def test_another_format_is_refused(folder: Path, tmp_path: Path) -> None:
-    content = json.loads((folder / "index.json").read_text())
-    content["format_version"] = 99
-    (tmp_path / "index.json").write_text(json.dumps(content))
-    with pytest.raises(CorpusError, match="prepare it again"):
+    table = parquet.read_table(folder / INDEX)
+    about = json.dumps({"format_version": 99})
+    table = table.replace_schema_metadata({"distilclip_eeg": about})
+    parquet.write_table(table, tmp_path / INDEX)
+    with pytest.raises(CorpusError, match=r"format version 99.*prepare"):
         Store(tmp_path, SIGNAL)
 
 
+def test_what_is_no_parquet_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / INDEX).write_bytes(b"PAR1 but not really")
+    with pytest.raises(CorpusError, match="not a Parquet file"):
+        Store(tmp_path, SIGNAL)
+
+
+def test_the_index_can_be_asked_by_others(folder: Path) -> None:
+    rows = parquet.read_table(folder / INDEX).to_pylist()
+    assert [row["name"] for row in rows] == [f"{clip.name}.edf" for clip in CLIPS]
+    assert [len(row["seizures"]) for row in rows] == [len(c.seizures) for c in CLIPS]
+    assert rows[0]["seizures"][0]["onset_s"] == 15.25
+
+
 def test_no_store(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no index\.json"):
+    with pytest.raises(CorpusError, match=r"no index\.parquet"):
         Store(tmp_path, SIGNAL)
 
 
@@ -301,7 +317,7 @@ def test_half_a_store_is_no_store(tmp_path: Path) -> None:
 
     with pytest.raises(KilledError):
         prepare(corpus, tmp_path / "store", other, on_done=kill)
-    with pytest.raises(CorpusError, match=r"no index\.json"):
+    with pytest.raises(CorpusError, match=r"no index\.parquet"):
         Store(tmp_path / "store", SIGNAL)
 
 
@@ -314,7 +330,7 @@ def test_what_is_done_is_not_done_again(
     prepare(corpus, tmp_path / "store", SIGNAL)
     signals = sorted((tmp_path / "store").glob("*.signal.npy"))
     before = [path.stat().st_mtime_ns for path in signals]
-    (tmp_path / "store" / "index.json").unlink()  # as a kill leaves it
+    (tmp_path / "store" / INDEX).unlink()  # as a kill leaves it
     os.utime(corpus[1].path)
     prepare(corpus, tmp_path / "store", SIGNAL)
     after = [path.stat().st_mtime_ns for path in signals]

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from distilclip_eeg.config import SignalConfig
+from distilclip_eeg.corpora.index import INDEX, Index, write_index
 from distilclip_eeg.corpora.simulation.recording import Settings, Simulated, simulate
 from distilclip_eeg.corpora.store import (
-    INDEX,
     Marked,
     Store,
     condition,
+    settings_of,
     store_signal,
     write_entry,
-    write_index,
 )
 from distilclip_eeg.eeg.annotations import write_recording, write_tsv
 from distilclip_eeg.eeg.recording import ArrayRecording
@@ -110,7 +110,8 @@ def prepare_simulated(
     work = partial(_draw_one, folder=folder, signal=signal, duration_s=duration_s)
     with ProcessPoolExecutor(workers) as pool:
         entries = list(pool.map(work, seeds))
-    return write_index(folder, signal, entries, {})
+    write_index(folder, Index(settings_of(signal), entries, {}))
+    return Store(folder, signal)
 
 
 def _draw_one(
@@ -130,7 +131,9 @@ def _draw_one(
         "dataset": DATASET,
         "patient": name,
         "kind": "seizure" if simulated.seizures else "background",
+        "session": "",
         "fold": None,
+        "split": None,
         "labelled_s": (0.0, float(stored["n_seconds"])),
         "seizures": [
             Marked(
@@ -139,11 +142,12 @@ def _draw_one(
                 planted.event.event_type,
                 planted.plan.side,
                 planted.plan.lobe,
-            )
+            )._asdict()
             for planted in simulated.seizures
         ],
         "patterns": [
-            (e.onset, e.onset + e.duration, e.event_type) for e in simulated.negatives
+            {"onset_s": e.onset, "end_s": e.onset + e.duration, "name": e.event_type}
+            for e in simulated.negatives
         ],
         **stored,
     }

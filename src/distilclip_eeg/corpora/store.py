@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.catalog import CorpusRecording
+from distilclip_eeg.corpora.index import INDEX, Index, read_index, write_index
 from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.eeg.files import open_recording
 from distilclip_eeg.eeg.findings import Lobe, Side, place_of_leads
@@ -30,8 +31,6 @@ from distilclip_eeg.eeg.signal import Conditioned, Conditioner
 from distilclip_eeg.errors import CorpusError, DistilClipError
 
 UV_PER_STEP: Final = 0.1  # int16 then reaches +-3.2 mV
-FORMAT_VERSION: Final = 2
-INDEX: Final = "index.json"
 
 
 class Marked(NamedTuple):
@@ -81,13 +80,13 @@ class StoredRecording:
         self.patient: str = entry["patient"]
         self.kind: str = entry["kind"]
         self.fold: int | None = entry["fold"]
-        self.session: str = entry.get("session", "")
-        self.split: str | None = entry.get("split")
+        self.session: str = entry["session"]
+        self.split: str | None = entry["split"]
         self.n_seconds: int = entry["n_seconds"]
         self.labelled_s: tuple[float, float] = tuple(entry["labelled_s"])
-        self.seizures = sorted(Marked(*seizure) for seizure in entry["seizures"])
+        self.seizures = sorted(Marked(**seizure) for seizure in entry["seizures"])
         self.patterns: list[tuple[float, float, str]] = [
-            (onset, end, name) for onset, end, name in entry["patterns"]
+            (p["onset_s"], p["end_s"], p["name"]) for p in entry["patterns"]
         ]  # what looks like a seizure and is none, where a data set says so
         self._sfreq = sfreq
         self._signal = np.load(folder / f"{entry['file']}.signal.npy", mmap_mode="r")
@@ -138,20 +137,16 @@ class Store:
     """
 
     def __init__(self, folder: Path, signal: SignalConfig) -> None:
-        index = folder / INDEX
-        if not index.is_file():
-            raise CorpusError(f"{folder}: no {INDEX}; make the store with prepare")
-        content = json.loads(index.read_text())
-        made_with = (content["format_version"], content["signal"])
-        if made_with != (FORMAT_VERSION, _settings(signal)):
+        index = read_index(folder)
+        if index.signal != settings_of(signal):
             raise CorpusError(
-                f"{folder}: made with other signal settings ({content['signal']}); "
-                f"expected {_settings(signal)}: prepare it again"
+                f"{folder}: made with other signal settings ({index.signal}); "
+                f"expected {settings_of(signal)}: prepare it again"
             )
         sfreq = round(signal.sfreq)
-        self.skipped: dict[str, str] = content["skipped"]
+        self.skipped = index.skipped
         self.recordings = [
-            StoredRecording(folder, entry, sfreq) for entry in content["recordings"]
+            StoredRecording(folder, entry, sfreq) for entry in index.entries
         ]
 
 
@@ -182,23 +177,7 @@ def prepare(
             else:
                 entries.append(outcome)
             on_done(recording.name)
-    return write_index(folder, signal, entries, skipped)
-
-
-def write_index(
-    folder: Path,
-    signal: SignalConfig,
-    entries: Sequence[dict[str, Any]],
-    skipped: dict[str, str],
-) -> Store:
-    """Make a store of the recordings whose samples lie in `folder`."""
-    content = {
-        "format_version": FORMAT_VERSION,
-        "signal": _settings(signal),
-        "recordings": entries,
-        "skipped": skipped,
-    }
-    write_entry(folder / INDEX, content)
+    write_index(folder, Index(settings_of(signal), entries, skipped))
     return Store(folder, signal)
 
 
@@ -215,7 +194,7 @@ def overlap_per_second(
     return np.minimum(inside, 1).astype(np.float32)
 
 
-def _settings(signal: SignalConfig) -> dict[str, Any]:
+def settings_of(signal: SignalConfig) -> dict[str, Any]:
     """Return what the stored samples depend on; windows are cut later."""
     return signal.model_dump(mode="json", exclude={"window_s", "hop_s"})
 
@@ -224,7 +203,7 @@ def _store_one(
     numbered: tuple[int, CorpusRecording], folder: Path, signal: SignalConfig
 ) -> dict[str, Any] | str:
     number, recording = numbered
-    made_from = {**_source(recording), "signal": _settings(signal)}
+    made_from = {**_source(recording), "signal": settings_of(signal)}
     kept = folder / f"{number:06d}.json"
     try:
         stored = _kept(kept, made_from)
@@ -243,7 +222,7 @@ def _store_one(
         "session": recording.session,
         "split": recording.split,
         "labelled_s": recording.labelled_s or (0.0, float(stored["n_seconds"])),
-        "seizures": [marked(event) for event in recording.events],
+        "seizures": [marked(event)._asdict() for event in recording.events],
         "patterns": [],
         **stored,
     }

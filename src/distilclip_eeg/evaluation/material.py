@@ -18,10 +18,10 @@ import numpy as np
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.catalog import CorpusRecording
 from distilclip_eeg.corpora.datasets import CATALOGS, open_catalog
+from distilclip_eeg.corpora.index import INDEX
 from distilclip_eeg.corpora.manifest import MANIFEST, read_manifest
 from distilclip_eeg.corpora.simulate import DATASET, simulate, write_simulated
 from distilclip_eeg.corpora.store import (
-    INDEX,
     Marked,
     Store,
     StoredRecording,

@@ -9,7 +9,7 @@ Shapes: B batch, T samples, S seconds, K classes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, TypedDict
@@ -97,12 +97,7 @@ class Batches:
 
     def follow(self, first: int) -> Iterator[Batch]:
         """Yield batches from number `first` on, the next one made meanwhile."""
-        with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(self.batch, first)
-            for number in range(first + 1, 2**62):
-                ready = coming.result()
-                coming = pool.submit(self.batch, number)
-                yield ready
+        return made_ahead(self.batch, first)
 
     def _window(self, rng: Generator, *, ictal: bool) -> tuple[Crop, str]:
         simulated = self._real is None or rng.random() < self._simulated_share
@@ -139,6 +134,16 @@ class Batches:
         return recording.crop(
             float(np.clip(rng.uniform(low, high), 0, latest)), self._window_s
         )
+
+
+def made_ahead(batch: Callable[[int], Batch], first: int) -> Iterator[Batch]:
+    """Yield batches from number `first` on, the next one made meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(batch, first)
+        for number in range(first + 1, 2**62):
+            ready = coming.result()
+            coming = pool.submit(batch, number)
+            yield ready
 
 
 class _Pools:

@@ -44,7 +44,9 @@ from distilclip_eeg.training.run_folder import (
     Weights,
     taught_by,
 )
+from distilclip_eeg.training.segments import SegmentBatches
 from distilclip_eeg.training.trained import trained_parameters
+from distilclip_eeg.training.waiting import Waited
 
 OnStep = Callable[[LoopState, dict[str, float]], None]
 
@@ -56,6 +58,7 @@ def fit(
     validation: Sequence[StoredRecording] = (),
     *,
     simulated: Sequence[StoredRecording] = (),
+    segments: SegmentBatches | None = None,
     initial: Weights | None = None,
     teacher: Teacher | None = None,
     on_step: OnStep | None = None,
@@ -69,6 +72,8 @@ def fit(
     simulated
         Recordings for the share of each batch that `config.data` gives to them; all of
         it if `training` is empty.
+    segments
+        In place of `training` and `simulated`, which may then be empty.
     initial
         Weights to start from, of a pretraining for example.
     teacher
@@ -94,7 +99,7 @@ def fit(
     wrapped, optimizer = fabric.setup(model, optimizer)
     state = _resume(folder, model, optimizer, average)  # to the device they are on now
     average = fabric.to_device(average)
-    batches = Batches(
+    batches = segments or Batches(
         training,
         config.signal,
         seed=settings.seed,
@@ -103,10 +108,12 @@ def fit(
         simulated=simulated,
         simulated_share=config.data.simulated_share,
     )
-    stream = stream_of(config, [r.name for r in (*training, *simulated)])
+    names = segments.names if segments else [r.name for r in (*training, *simulated)]
+    stream = stream_of(config, names)
     weights = loss_weights(config)
     board = SummaryWriter(str(run / "tensorboard"), purge_step=state.step)
-    for batch in batches.follow(state.step):
+    following = Waited(batches.follow(state.step))
+    for batch in following:
         if state.step >= settings.steps or stalled(state, settings):
             break
         torch.manual_seed(settings.seed * 1_000_003 + state.step)  # dropout
@@ -140,6 +147,7 @@ def fit(
                 average=average,
                 optimizer=optimizer.state_dict(),
             )
+        noted["waiting"] = following.share
         for name, value in noted.items():
             board.add_scalar(name, value, state.step)
         if on_step is not None:

@@ -1,0 +1,111 @@
+"""Batches hold the training segments, all of them, and not a sample of another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from distilclip_eeg.config import SignalConfig
+from distilclip_eeg.corpora.store import Store
+from distilclip_eeg.errors import CorpusError
+from distilclip_eeg.evaluation.protocols import Segment, random_trial, segments
+from distilclip_eeg.training.segments import SegmentBatches
+from small_corpus import SIGNAL, small_store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return small_store(tmp_path_factory.mktemp("data") / "store")
+
+
+@pytest.fixture(scope="module")
+def training(store: Store) -> tuple[Segment, ...]:
+    return random_trial(store.recordings, 0).train
+
+
+def made(
+    training: tuple[Segment, ...], seed: int = 0, *, augmented: bool = False
+) -> SegmentBatches:
+    return SegmentBatches(
+        training, SIGNAL, seed=seed, batch_size=4, augmented=augmented
+    )
+
+
+def test_windows_are_training_segments_and_no_others(
+    training: tuple[Segment, ...],
+) -> None:
+    whole = [s.recording.crop(s.start_s, 10) for s in training]
+    batches = made(training)
+    for number in range(10):
+        for window in batches.batch(number)["eeg"].numpy():
+            assert sum(np.array_equal(window, crop.eeg) for crop in whole) == 1
+
+
+def test_classes_are_balanced_and_every_segment_has_its_turn(
+    training: tuple[Segment, ...],
+) -> None:
+    batches = made(training)
+    n_ictal = sum(s.ictal for s in training)
+    n_quiet = len(training) - n_ictal
+    seen: Counter[str] = Counter()
+    for number in range(n_ictal * n_quiet):  # both classes come round
+        chosen = batches.segments(number)
+        assert [s.ictal for s in chosen] == [True, True, False, False]
+        seen.update(s.name for s in chosen)
+    for segment in training:
+        turns = 2 * (n_quiet if segment.ictal else n_ictal)
+        assert seen[segment.name] == turns
+
+
+def test_a_batch_depends_on_seed_and_number_alone(
+    training: tuple[Segment, ...],
+) -> None:
+    batches = made(training, augmented=True)
+    third = batches.batch(3)
+    again = next(islice(batches.follow(2), 1, None))
+    assert torch.equal(again["eeg"], third["eeg"])
+    assert again["captions"] == third["captions"]
+    other = made(training, seed=1, augmented=True).batch(3)
+    assert not torch.equal(other["eeg"], third["eeg"])
+
+
+def test_labels_and_captions_speak_of_the_segment(
+    training: tuple[Segment, ...],
+) -> None:
+    batch = made(training).batch(0)
+    assert batch["eeg"].shape == (4, 18, 2560)
+    assert (batch["window_labels"][:2, 1] >= 0.5).all()
+    assert (batch["window_labels"][2:, 1] == 0).all()
+    assert all("seizure" in text.lower() for text in batch["captions"][:2])
+
+
+def test_augmentation_leaves_half_as_they_were(
+    training: tuple[Segment, ...],
+) -> None:
+    plain, changed = made(training), made(training, augmented=True)
+    same = [
+        torch.equal(a, b)
+        for n in range(12)
+        for a, b in zip(plain.batch(n)["eeg"], changed.batch(n)["eeg"], strict=True)
+    ]
+    assert 0.25 < np.mean(same) < 0.75
+
+
+def test_names_name_the_windows(training: tuple[Segment, ...]) -> None:
+    assert made(training).names == [s.name for s in training]
+
+
+def test_both_classes_and_windows_of_ten_seconds_are_needed(
+    store: Store,
+) -> None:
+    quiet = [s for s in segments(store.recordings) if not s.ictal]
+    with pytest.raises(CorpusError, match="found 0 seizure and"):
+        SegmentBatches(quiet, SIGNAL, seed=0, batch_size=4)
+    found = segments(store.recordings)
+    signal = SignalConfig(window_s=4, hop_s=2)
+    with pytest.raises(CorpusError, match=r"found signal\.window_s 4"):
+        SegmentBatches(found, signal, seed=0, batch_size=4)

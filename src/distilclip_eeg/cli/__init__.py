@@ -5,7 +5,29 @@ failed (each named), 2 the call or the only recording cannot be used, 130 interr
 Everything heavy is imported inside the commands, so that `--help` comes at once.
 """
 
-from distilclip_eeg.cli import detecting, downloading, learning, simulating
+from distilclip_eeg.cli import (
+    comparing,
+    detecting,
+    downloading,
+    evaluating,
+    learning,
+    looking,
+    preparing,
+    reproducing,
+    simulating,
+)
 from distilclip_eeg.cli.app import app, main
 
-__all__ = ["app", "detecting", "downloading", "learning", "main", "simulating"]
+__all__ = [
+    "app",
+    "comparing",
+    "detecting",
+    "downloading",
+    "evaluating",
+    "learning",
+    "looking",
+    "main",
+    "preparing",
+    "reproducing",
+    "simulating",
+]

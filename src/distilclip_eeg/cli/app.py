@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from distilclip_eeg.errors import DistilClipError, MissingExtraError
+from distilclip_eeg.errors import ConfigError, DistilClipError, MissingExtraError
 
 FAILED, MISUSED = 1, 2
 
@@ -68,3 +68,24 @@ def extra(name: str) -> Iterator[None]:
             f"{error.name} is not installed; this command needs more than the base: "
             f'pip install "distilclip-eeg[{name}]"'
         ) from None
+
+
+def fold_numbers(text: str) -> list[int]:
+    """Read `0,2-3` as 0, 2, 3.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such list.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        try:
+            numbers += range(int(first), int(last if dash else first) + 1)
+        except ValueError:
+            numbers = []
+            break
+    if not numbers:
+        raise ConfigError(f"found folds {text!r}, expected numbers, as in 4 or 0,2-3")
+    return numbers

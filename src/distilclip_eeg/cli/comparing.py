@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from distilclip_eeg.cli.app import Force, app, extra, say
+from distilclip_eeg.cli.app import Force, app, extra, fold_numbers, say
 
 
 @app.command()
@@ -40,7 +40,7 @@ def realism(
         [output / name for name in (*report.FILES, *side_by_side.PAGES.values())],
         force=force,
     )
-    chosen = _numbers(folds)
+    chosen = fold_numbers(folds)
     found = report.measure_realism(
         in_folds(read_manifest(data), chosen),
         chosen,
@@ -53,12 +53,3 @@ def realism(
         typer.echo(path)
     for path in side_by_side.write_pages(found.epochs, output, seed):
         typer.echo(path)
-
-
-def _numbers(folds: str) -> list[int]:
-    from distilclip_eeg.errors import ConfigError
-
-    try:
-        return [int(fold) for fold in folds.split(",")]
-    except ValueError:
-        raise ConfigError(f"folds '{folds}': expected numbers, such as 0,1,2") from None

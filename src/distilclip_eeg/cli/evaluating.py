@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from distilclip_eeg.cli.app import FAILED, Force, app, extra, say
-from distilclip_eeg.errors import ConfigError
+from distilclip_eeg.cli.app import FAILED, Force, app, extra, fold_numbers, say
 
 if TYPE_CHECKING:
     from distilclip_eeg.evaluation.material import Task
@@ -95,7 +94,7 @@ def evaluate(
     done = run.evaluate(
         models,
         data,
-        None if folds is None else _numbers(folds),
+        None if folds is None else fold_numbers(folds),
         duration_s=hours * 3600,
         keep=keep,
         in_turn=_shown,
@@ -157,21 +156,6 @@ def score(
         say(f"{hypothesis}: no table for {file}")
     for file in matched.extra:
         say(f"{reference}: no table for {file}; it is not scored")
-
-
-def _numbers(text: str) -> list[int]:
-    """Read `0,2-3` as 0, 2, 3."""
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        try:
-            numbers += range(int(first), int(last if dash else first) + 1)
-        except ValueError:
-            numbers = []
-            break
-    if not numbers:
-        raise ConfigError(f"found folds {text!r}, expected them as in 4 or 0,2-3")
-    return numbers
 
 
 def _shown(tasks: Sequence[Task]) -> Iterable[Task]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from distilclip_eeg.cli.app import Force, app, extra, say
+from distilclip_eeg.cli.app import Force, app, extra, fold_numbers, say
 from distilclip_eeg.errors import ConfigError
 
 ConfigFile = Annotated[
@@ -110,5 +110,5 @@ def compare(
         if not equals or not runs:
             raise ConfigError(f"{row}: expected a name and runs, such as edge=runs/a,b")
         named[name] = [Path(run) for run in runs.split(",")]
-    numbers = [int(fold) for fold in folds.split(",")]
+    numbers = fold_numbers(folds)
     typer.echo(commands.compare_runs(named, data, numbers, simulated, output, say))

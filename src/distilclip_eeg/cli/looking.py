@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from distilclip_eeg.cli.app import Force, app, extra, say
-from distilclip_eeg.errors import ConfigError
+from distilclip_eeg.cli.app import Force, app, extra, fold_numbers, say
 
 if TYPE_CHECKING:
     from distilclip_eeg.detection.footprint import Footprint
@@ -77,7 +76,7 @@ def latent(
     with extra("train"):
         from distilclip_eeg.training.latent import latent as look
         from distilclip_eeg.training.latent_report import write_report
-    found = look(run, data, _numbers(folds))
+    found = look(run, data, fold_numbers(folds))
     output.mkdir(parents=True, exist_ok=True)
     for space in found.spaces:
         for path in _draw_space(space, found, output, method, seed):
@@ -134,13 +133,6 @@ def zero_shot(
     )
     typer.echo(report.with_suffix(".md").read_text(encoding="utf-8"), nl=False)
     typer.echo(report)
-
-
-def _numbers(folds: str) -> list[int]:
-    try:
-        return [int(fold) for fold in folds.split(",")]
-    except ValueError:
-        raise ConfigError(f"folds '{folds}': expected numbers, such as 0,1,2") from None
 
 
 def _draw_space(

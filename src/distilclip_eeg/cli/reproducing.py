@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distilclip_eeg.cli.app import app, extra, say
+from distilclip_eeg.cli.app import app, extra, fold_numbers, say
 from distilclip_eeg.cli.preparing import DatasetName, Root
 from distilclip_eeg.errors import ConfigError
 
@@ -179,17 +179,10 @@ def _only(
         names = source.split(",")
         recordings = [r for r in recordings if r.dataset in names]
     if folds is not None:
-        recordings = in_folds(recordings, _numbers(folds))
+        recordings = in_folds(recordings, fold_numbers(folds))
     if not recordings:
         raise ConfigError(
             f"found no recording of source {source or 'any'} in folds "
             f"{folds or 'any'}, expected some"
         )
     return recordings
-
-
-def _numbers(folds: str) -> list[int]:
-    try:
-        return [int(fold) for fold in folds.split(",")]
-    except ValueError:
-        raise ConfigError(f"found folds {folds!r}, expected them as in 0,1,2") from None

@@ -21,8 +21,8 @@ from distilclip_eeg.model_folder import ONNX, WEIGHTS
 from distilclip_eeg.training.export import count_parameters, deployed
 from distilclip_eeg.training.trained import trained_parameters
 
-# What an ONNX file holds beside the weights (names, nodes, the filter bank, small tensors
-# in f32): measured on towers of three and of six blocks.
+# What an ONNX file holds beside the weights (names, nodes, the filter bank, small
+# tensors in f32): measured on towers of three and of six blocks.
 GRAPH_BYTES: Final = 160_000
 BLOCK_BYTES: Final = 24_000
 

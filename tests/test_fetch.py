@@ -212,7 +212,7 @@ def test_whatever_happens_the_file_is_right_or_not_there(
 ) -> None:
     one_server.clear()
     one_server.publish({NAME: CONTENT})
-    one_server.drops = {NAME: drops}
+    one_server.drops = {NAME: list(drops)}  # it takes them off its list
     one_server.wrong = {NAME: [bytes(MANY)] * n_wrong}
     one_server.knows_ranges, one_server.says_sizes = knows_ranges, says_sizes
     with tempfile.TemporaryDirectory() as folder:

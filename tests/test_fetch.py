@@ -176,7 +176,8 @@ def test_server_that_falls_silent(
     server.stalls = {NAME: 33_000}
     assert_comes(server, target)
     server.goes_on.set()
-    assert server.sent[NAME] == MANY
+    # A piece that was under way when it fell silent may come twice, not all of it.
+    assert MANY <= server.sent[NAME] < MANY + 33_000
 
 
 def test_small_file(server: Publisher) -> None:

@@ -154,6 +154,15 @@ def test_a_place_covers_what_lies_there() -> None:
     assert not LeftOut.parse("right").covers(left_temporal)
 
 
+def test_prompts_fit_what_captions_would_call_so() -> None:
+    aware, impaired = Marked(0, 1, "sz_foc_a_nm"), Marked(0, 1, "sz_foc_ia_nm")
+    left_out = LeftOut.parse("sz_foc_a")
+    assert left_out.covers(aware)
+    assert not left_out.covers(impaired)
+    assert left_out.fits(impaired)  # captions have no word for awareness
+    assert not LeftOut.parse("sz_gen_nm").fits(impaired)
+
+
 @pytest.mark.parametrize("asked", ["", "absence", "right nowhere", "sz", "unknown"])
 def test_what_names_nothing_is_refused(asked: str) -> None:
     with pytest.raises(ConfigError, match="neither a type"):
@@ -233,6 +242,14 @@ def test_a_run_folder_serves_one_question(
     assert run(*asked, "sz_gen_nm") == 0
     assert run(*asked, "sz_foc_ia") == 2
     assert "zs" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_captions_cannot_tell_apart_is_refused(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("zero-shot", toy / "toy.toml", "--run", toy / "zs", "--leave-out")
+    assert run(*asked, "sz_foc_a") == 2
+    assert "captions say the same of sz_foc_ia_nm" in capsys.readouterr().err
 
 
 def test_nothing_to_leave_out_is_one_line(

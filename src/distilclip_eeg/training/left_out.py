@@ -89,6 +89,20 @@ class LeftOut:
             )
         return Findings(state="seizure", side=self.side, lobe=self.lobe)
 
+    def fits(self, seizure: Marked) -> bool:
+        """Tell whether its prompts are true of a seizure, as captions have it."""
+        said = self.findings
+        event_type = seizure.event_type
+        return all(
+            word in ("unknown", found)
+            for word, found in (
+                (said.kind, kind_of(event_type)),
+                (said.semiology, semiology_of(event_type)),
+                (said.side, seizure.side),
+                (said.lobe, seizure.lobe),
+            )
+        )
+
     @property
     def mirrors(self) -> bool:
         """Whether a mirrored window can show it although it was cut out."""

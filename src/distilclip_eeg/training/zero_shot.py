@@ -33,7 +33,7 @@ from distilclip_eeg.corpora.simulate import prepare_simulated
 from distilclip_eeg.corpora.store import StoredRecording
 from distilclip_eeg.eeg.annotations import written_whole
 from distilclip_eeg.eeg.findings import Findings
-from distilclip_eeg.errors import CorpusError
+from distilclip_eeg.errors import ConfigError, CorpusError
 from distilclip_eeg.evaluation.retrieval import bootstrap_interval, ranking_auroc
 from distilclip_eeg.evaluation.windows import ICTAL_SHARE
 from distilclip_eeg.model.distilclip import DistilCLIP
@@ -103,8 +103,8 @@ def zero_shot(
     Raises
     ------
     ConfigError
-        If `asked` names nothing, the run folder left out something else, or `seen` is
-        no finished run.
+        If `asked` names nothing, or nothing that captions tell apart; if the run folder
+        left out something else, or `seen` is no finished run.
     CorpusError
         If the recordings hold no seizure of this kind, or no other.
     """
@@ -277,6 +277,13 @@ def _check(
     tested: Sequence[StoredRecording],
     left_out: LeftOut,
 ) -> None:
+    seizures = [s for r in (*learnt, *tested) for s in r.seizures]
+    alike = [s for s in seizures if left_out.fits(s) and not left_out.covers(s)]
+    if alike:
+        raise ConfigError(
+            f"'{left_out.name}': captions say the same of {alike[0].event_type}, which "
+            "would not be left out; choose what has words of its own, such as sz_gen_nm"
+        )
     for what, recordings in (("to learn from", learnt), ("to rank", tested)):
         covered = [left_out.covers(s) for r in recordings for s in r.seizures]
         if not any(covered) or all(covered):

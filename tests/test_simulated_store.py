@@ -67,3 +67,10 @@ def test_after_a_kill_only_the_rest_is_drawn(folder: Path) -> None:
     store = prepare_simulated(SEEDS, folder, SIGNAL, duration_s=DURATION_S)
     assert len(store.recordings) == len(SEEDS)
     assert kept.stat().st_mtime_ns == before
+
+
+def test_what_an_older_version_noted_is_drawn_again(folder: Path) -> None:
+    (folder / INDEX).unlink()
+    (folder / "000003.120.json").write_text('{"name": "simulated-000003"}')
+    store = prepare_simulated(SEEDS, folder, SIGNAL, duration_s=DURATION_S)
+    assert store.recordings[0].n_seconds == DURATION_S

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from distilclip_eeg.config import SignalConfig
-from distilclip_eeg.corpora.index import INDEX, Index, write_index
+from distilclip_eeg.corpora.index import FORMAT_VERSION, INDEX, Index, write_index
 from distilclip_eeg.corpora.simulation.recording import Settings, Simulated, simulate
 from distilclip_eeg.corpora.store import (
     Marked,
@@ -120,7 +120,8 @@ def _draw_one(
     entry = folder / f"{seed:06d}.{duration_s:g}.json"
     if entry.is_file():  # drawn before a kill
         content: dict[str, Any] = json.loads(entry.read_text())
-        return content
+        if content.get("format_version") == FORMAT_VERSION:
+            return content
     simulated = simulate(seed, duration_s)
     name = _name(seed, duration_s)
     stored = store_signal(
@@ -151,7 +152,7 @@ def _draw_one(
         ],
         **stored,
     }
-    write_entry(entry, content)
+    write_entry(entry, {**content, "format_version": FORMAT_VERSION})
     return content
 
 

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.training import augment as module
-from distilclip_eeg.training.augment import MIRRORED, OCCIPITAL, PLANTS, augment
+from distilclip_eeg.training.augment import (
+    MIRRORED,
+    OCCIPITAL,
+    PLANTS,
+    augment,
+    roughen,
+)
 
 SFREQ = 256
 Window = NDArray[np.float32]
@@ -142,3 +148,45 @@ def test_plants_come_to_windows_at_random_alone() -> None:
     silence = np.zeros((18, 2560), np.float32)
     planted = np.mean([changed(seed, silence)[0].any() for seed in range(300)])
     assert 0.4 < planted < 0.6
+
+
+def roughened(seed: int, eeg: Window) -> Window:
+    eeg = eeg.copy()
+    roughen(eeg, np.random.default_rng(seed), SFREQ)
+    return eeg
+
+
+def test_a_rough_window_stays_a_window() -> None:
+    before = window()[0]
+    sizes = []
+    for seed in range(60):
+        eeg = roughened(seed, before)
+        assert eeg.dtype == np.float32
+        assert np.isfinite(eeg).all()
+        np.testing.assert_array_equal(eeg, roughened(seed, before))
+        sizes.append(eeg.std() / before.std())
+    assert 0.8 < np.median(sizes) < 2
+    assert max(sizes) < 6
+    assert sum(size == 1 for size in sizes) <= 12  # some are left as they are
+
+
+def test_roughness_scales_with_the_window() -> None:
+    """As loud beside a quiet window as beside a loud one; none in silence."""
+    eeg = window()[0]
+    np.testing.assert_allclose(
+        roughened(3, eeg * 10), roughened(3, eeg) * 10, rtol=1e-3, atol=0.05
+    )
+    assert not roughened(3, np.zeros_like(eeg)).any()
+
+
+def test_leads_that_were_alike_differ_in_what_is_fast() -> None:
+    times = np.arange(10 * SFREQ) / SFREQ
+    same = np.tile(50 * np.sin(2 * np.pi * 3 * times), (18, 1)).astype(np.float32)
+    alike, wide = [], []
+    for seed in range(40):
+        fast = np.diff(roughened(seed, same), axis=1)
+        alike.append(np.corrcoef(fast).mean())
+        wide.append(np.ptp(np.log(fast.std(axis=1))))
+    assert np.corrcoef(np.diff(same, axis=1)).mean() > 0.999
+    assert np.median(alike) < 0.5
+    assert np.median(wide) > 0.5

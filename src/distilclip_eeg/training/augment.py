@@ -59,6 +59,44 @@ def augment(eeg: Window, usable: Flags, rng: Generator, sfreq: int) -> bool:
     return mirrored
 
 
+def roughen(eeg: Window, rng: Generator, sfreq: int) -> None:
+    """Give a simulated window what its source lacks beside real ones, in place.
+
+    Fast activity and slow drift that are not shared by neighbouring electrodes, waxing
+    and waning, and another steepness of the spectrum in every lead: what tells the two
+    apart best (`docs/results/realism`). As loud in seizures as in background.
+    """
+    if rng.random() < 0.1:
+        return
+    n = eeg.shape[1]
+    hz = np.fft.rfftfreq(n, 1 / sfreq)
+    level = np.float32(np.median(eeg.std(axis=1)))
+    spectrum = np.fft.rfft(eeg, axis=1)
+    spectrum *= (np.maximum(hz, 1) / 6) ** rng.normal(0, 0.2, (len(LEADS), 1))
+    eeg[:] = np.fft.irfft(spectrum, n, axis=1)
+    fast = (np.maximum(hz, 1) / 20) ** rng.uniform(-1, 0.5) * (hz > rng.uniform(4, 15))
+    slow = (hz < rng.uniform(1.5, 4)) / np.maximum(hz, 0.5)
+    for shape, low, high in ((fast, 0.06, 1.2), (slow, 0.06, 0.8)):
+        white = rng.normal(0, 1, (len(ELECTRODES), n))
+        noise = np.fft.irfft(np.fft.rfft(white, axis=1) * shape, n, axis=1)
+        noise /= noise.std() + 1e-6
+        noise *= np.exp(rng.normal(0, 0.6, (len(ELECTRODES), 1)))
+        noise *= _waxing(rng, n, sfreq)
+        size = np.exp(rng.uniform(np.log(low), np.log(high)))
+        eeg += _leads(noise * (level * size))
+
+
+def _waxing(rng: Generator, n: int, sfreq: int) -> Window:
+    """(19, n) lognormal courses, a new value every 0.2 to 2 s: heavy tails."""
+    every = int(rng.uniform(0.2, 2) * sfreq)
+    knots = rng.normal(0, rng.uniform(0, 0.8), (len(ELECTRODES), n // every + 2))
+    at = np.arange(n) / every
+    first = at.astype(np.intp)
+    part = at - first
+    course = knots[:, first] * (1 - part) + knots[:, first + 1] * part
+    return np.exp(course).astype(np.float32)
+
+
 def _colour(eeg: Window, rng: Generator, sfreq: int) -> None:
     """Another amplifier's pass band: tilt the spectrum and cut its top."""
     spectrum = np.fft.rfft(eeg, axis=1)

@@ -33,7 +33,7 @@ from distilclip_eeg.eeg.findings import (
 )
 from distilclip_eeg.errors import CorpusError
 from distilclip_eeg.model.captions import caption
-from distilclip_eeg.training.augment import augment
+from distilclip_eeg.training.augment import augment, roughen
 
 SEIZURE_SHARE: Final = 0.5
 SPLICE_SHARE: Final = 0.35  # windows glued from two recordings of one data set
@@ -106,6 +106,8 @@ class Batches:
         recording = _draw(pools.seizures if ictal else pools.quiet, rng)
         crop = self._cut(recording, rng, ictal=ictal)
         if simulated:  # has onsets after quiet EEG, artefacts and bad contacts already
+            if self._augmented:
+                roughen(crop.eeg, rng, self._sfreq)
             changed = self._augmented and rng.random() < SIMULATED_AUGMENTED
         else:
             crop, changed = self._mixed(crop, recording, pools, rng), self._augmented

@@ -106,7 +106,7 @@ class Batches:
         recording = _draw(pools.seizures if ictal else pools.quiet, rng)
         crop = self._cut(recording, rng, ictal=ictal)
         if simulated:  # has onsets after quiet EEG, artefacts and bad contacts already
-            if self._augmented:
+            if self._augmented and self._real is not None:
                 roughen(crop.eeg, rng, self._sfreq)
             changed = self._augmented and rng.random() < SIMULATED_AUGMENTED
         else:

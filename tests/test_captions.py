@@ -13,6 +13,7 @@ from hypothesis import given
 
 from distilclip_eeg.eeg import findings as words
 from distilclip_eeg.eeg.findings import Findings, Measured
+from distilclip_eeg.evaluation.seizure_classes import CLASSES, TYPES
 from distilclip_eeg.model.captions import caption, class_prompts
 
 THETA = Measured(
@@ -197,6 +198,26 @@ class TestClassPrompts:
     def test_plainest_caption_is_a_wording(self, state: words.State) -> None:
         """So that captions pull the class vectors to where they are asked for."""
         assert caption(Findings(state)) in class_prompts([state])[0]
+
+    def test_every_type_of_seizure_has_wordings_of_its_own(self) -> None:
+        classes = (*CLASSES, *TYPES.values())
+        wordings = class_prompts(classes)
+        said = [text for group in wordings for text in group]
+        assert len(set(said)) == len(said) >= 3 * len(classes)
+        assert not any(text.startswith("Scalp EEG: ") for text in said)
+
+    @pytest.mark.parametrize("event_type", TYPES)
+    def test_plainest_caption_is_a_wording_of_one_type(self, event_type: str) -> None:
+        """Or of a wider one, where captions have no word for it."""
+        said = Findings(
+            "seizure",
+            kind=words.kind_of(event_type),
+            semiology=words.semiology_of(event_type),
+        )
+        groups = [
+            g for g in class_prompts((*CLASSES, *TYPES.values())) if caption(said) in g
+        ]
+        assert len(groups) == 1
 
     def test_an_unforeseen_class_gets_general_wordings(self) -> None:
         ((first, *rest),) = class_prompts(["a focal seizure"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clips import Clip, clips
 from distilclip_eeg.corpora.splits import PatientSplit, k_fold, leave_one_out
 from distilclip_eeg.corpora.store import Marked, StoredRecording
 from distilclip_eeg.errors import CorpusError
@@ -25,25 +25,6 @@ from distilclip_eeg.evaluation.protocols import (
     split_by,
     trials,
 )
-
-
-@dataclass(frozen=True)
-class Clip:
-    """What protocols read of a stored recording; no signal."""
-
-    name: str
-    patient: str
-    seizures: tuple[Marked, ...] = ()
-    dataset: str = "north"
-    n_seconds: int = 100
-    labelled_s: tuple[float, float] = (0, 100)
-    fold: int | None = None
-    split: str | None = None
-    kind: str = field(default="seizure")
-
-
-def clips(*of: Clip) -> list[StoredRecording]:
-    return cast(list[StoredRecording], list(of))
 
 
 def people(n: int, **changes: Any) -> list[StoredRecording]:

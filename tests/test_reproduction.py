@@ -24,24 +24,28 @@ from distilclip_eeg.corpora.splits import PatientSplit
 from distilclip_eeg.corpora.store import Store
 from distilclip_eeg.errors import ConfigError, CorpusError
 from distilclip_eeg.evaluation import protocol_table
-from distilclip_eeg.evaluation.protocol_table import (
-    Key,
-    markdown,
-    read_scored,
-    table_of,
-    write_scored,
-    write_table,
-)
+from distilclip_eeg.evaluation.protocol_report import markdown
+from distilclip_eeg.evaluation.protocol_table import table_of, write_table
 from distilclip_eeg.evaluation.protocols import LEAK, random_trial
+from distilclip_eeg.evaluation.scored_segments import (
+    COLUMNS,
+    Key,
+    read_scored,
+    write_scored,
+)
+from distilclip_eeg.evaluation.segment_forest import (
+    forest_probability,
+    shuffled_within_patients,
+)
 from distilclip_eeg.training import reproduction
 from distilclip_eeg.training.reproduction import (
     MODELS,
+    PROMPTS,
     Experiment,
     about,
-    forest_probability,
+    job_config,
     jobs,
     run_jobs,
-    shuffled_within_patients,
 )
 from distilclip_eeg.training.run_folder import CHECKPOINT, load_run
 from small_corpus import small_store, write_corpus
@@ -130,7 +134,7 @@ def test_every_job_is_listed_and_a_teacher_before_its_student(store: Store) -> N
 def test_every_job_leaves_its_predictions(store: Store, done: Path) -> None:
     for job in jobs(experiment(store)):
         lines = job.key.path(done).read_text().splitlines()
-        assert lines[0].split("\t") == list(protocol_table.COLUMNS)
+        assert lines[0].split("\t") == list(COLUMNS)
         names = [line.split("\t")[0] for line in lines[1:]]
         assert names == [s.name for s in job.trial.test]
         assert {line.split("\t")[2] for line in lines[1:]} == {job.trial.part}
@@ -166,6 +170,32 @@ def test_a_killed_queue_goes_on_and_says_the_same(
         shutil.rmtree(again / "work" / key.path(Path("runs")).with_suffix(""))
     run_jobs(experiment(store), again, lambda _: None)
     assert job.key.path(again).read_bytes() == before
+
+
+def test_without_learned_prompts_only_prompts_differ(store: Store) -> None:
+    asked = experiment(store, models=("student_alone", *PROMPTS), protocols=("paper",))
+    found = {job.model: job_config(asked, job) for job in jobs(asked)}
+    alone = found.pop("student_alone")
+    assert {c.model.text.prompts for c in found.values()} == {"fixed", "none"}
+    for name, config in found.items():
+        text = config.model.text.model_copy(update={"prompts": "learned"})
+        model = config.model.model_copy(update={"text": text})
+        same = config.model_copy(update={"name": alone.name, "model": model})
+        assert (config.name, same) == (name, alone)
+
+
+def test_every_network_begins_with_a_pretraining_of_its_own_kind(
+    store: Store, tmp_path: Path
+) -> None:
+    began: list[tuple[str, str]] = []
+
+    def initial(config: Config) -> None:
+        began.append((config.name, config.model.text.prompts))
+
+    wanted = ("student_alone", "student_no_prompts")
+    asked = experiment(store, models=wanted, protocols=("paper",), initial=initial)
+    run_jobs(asked, tmp_path, lambda _: None)
+    assert began == [("student", "learned"), ("student_no_prompts", "none")]
 
 
 def test_student_is_taught_by_the_teacher_of_its_trial(
@@ -211,8 +241,8 @@ def test_the_forest_learns_the_obvious_and_the_controls_do_not_see_it(
 def test_shuffled_labels_keep_the_count_of_each_patient(store: Store) -> None:
     trial = random_trial(store.recordings, 0)
     patients = np.array([s.recording.patient for s in trial.train])
-    ictal = np.array([s.ictal for s in trial.train])
-    found = [shuffled_within_patients(trial.train, seed) for seed in range(5)]
+    ictal = np.array([s.ictal for s in trial.train], np.intp)
+    found = [shuffled_within_patients(trial.train, ictal, seed) for seed in range(5)]
     for labels in found:
         for patient in set(patients.tolist()):
             own = patients == patient
@@ -230,7 +260,7 @@ def test_the_table_comes_from_the_predictions_alone(
     shutil.copytree(done / "predictions", alone / "predictions")
     assert table_of(alone) == table
     assert table["warning"] == LEAK
-    assert set(table["paper"]) == set(MODELS)
+    assert set(table["paper"]) == set(MODELS) - set(PROMPTS)
     for section in ("paper", "patient"):
         for model in ("teacher", "student", "student_alone", "forest"):
             for figure in ("accuracy", "f1", "auroc"):
@@ -306,7 +336,7 @@ def test_broken_predictions_are_named(store: Store, tmp_path: Path) -> None:
     key = Key("paper", "forest", 0, "random")
     path = write_scored(tmp_path, key, trial.test, np.full(len(trial.test), 0.5))
     path.write_text(path.read_text().replace("probability", "p"))
-    with pytest.raises(CorpusError, match=r"seed0-random.tsv: found KeyError"):
+    with pytest.raises(CorpusError, match=r"seed0-random.tsv: found ValueError"):
         table_of(tmp_path)
 
 

@@ -13,6 +13,7 @@ from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.store import Store
 from distilclip_eeg.errors import CorpusError
 from distilclip_eeg.evaluation.protocols import Segment, random_trial, segments
+from distilclip_eeg.evaluation.seizure_classes import second_shares
 from distilclip_eeg.training.segments import SegmentBatches
 from small_corpus import SIGNAL, small_store
 
@@ -97,6 +98,37 @@ def test_augmentation_leaves_half_as_they_were(
 
 def test_names_name_the_windows(training: tuple[Segment, ...]) -> None:
     assert made(training).names == [s.name for s in training]
+
+
+def test_types_of_seizures_take_turns(training: tuple[Segment, ...]) -> None:
+    """The small corpus has one type, so every second seizure is called another."""
+    names = ("background", "focal non-specific seizure", "absence seizure")
+    ictal = [s for s in training if s.ictal]
+    typed = [s._replace(label=names[1 + k % 2]) for k, s in enumerate(ictal)]
+    typed += [s for s in training if not s.ictal]
+    batches = SegmentBatches(
+        typed, SIGNAL, seed=0, batch_size=6, augmented=False, classes=names
+    )
+    seen: Counter[str] = Counter()
+    for number in range(2 * len(ictal)):
+        chosen = batches.segments(number)
+        assert [s.ictal for s in chosen] == [True] * 3 + [False] * 3
+        seen.update(s.label for s in chosen)
+    assert seen[names[1]] == seen[names[2]]
+    batch = batches.batch(0)
+    assert batch["window_labels"].shape == (6, 3)
+    assert batch["second_labels"].shape == (6, 10, 3)
+    torch.testing.assert_close(batch["window_labels"].sum(1), torch.ones(6))
+    assert (batch["window_labels"][3:, 0] == 1).all()
+    for segment, labels in zip(
+        batches.segments(0), batch["second_labels"].numpy(), strict=True
+    ):
+        expected = second_shares(segment.recording, segment.start_s, 10, names)
+        np.testing.assert_array_equal(labels, expected)
+    with pytest.raises(CorpusError, match="found 0 tonic seizure and"):
+        SegmentBatches(
+            typed, SIGNAL, seed=0, batch_size=6, classes=(*names, "tonic seizure")
+        )
 
 
 def test_both_classes_and_windows_of_ten_seconds_are_needed(

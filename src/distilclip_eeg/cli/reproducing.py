@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,11 +14,12 @@ from distilclip_eeg.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from distilclip_eeg.config import Config
     from distilclip_eeg.corpora.catalog import CorpusRecording
     from distilclip_eeg.corpora.store import StoredRecording
+    from distilclip_eeg.training.reproduction import Experiment
     from distilclip_eeg.training.run_folder import Weights
 
     Name = TypeVar("Name", bound=str)
@@ -35,9 +36,19 @@ def reproduce(
     protocols: Annotated[
         str, typer.Option(help="Of: paper paper_disjoint patient cross")
     ] = "paper,paper_disjoint,patient",
+    classes: Annotated[
+        Literal["detection", "types", "shipped"],
+        typer.Option(
+            help="Background and seizure; background and each type of seizure; or, of "
+            "aubmc, the shipped segments of four classes (forest only)."
+        ),
+    ] = "detection",
     models: Annotated[
         str,
-        typer.Option(help="Of: teacher student student_alone forest clock shuffled"),
+        typer.Option(
+            help="Of: teacher student student_alone student_fixed_prompts "
+            "student_no_prompts forest clock shuffled"
+        ),
     ] = "teacher,student,student_alone,forest,clock,shuffled",
     config_dir: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Has teacher.toml and student.toml.")
@@ -67,36 +78,63 @@ def reproduce(
 ) -> None:
     """Repeat the paper's experiment; started again it goes on."""
     with extra("train"), extra("evaluate"):
-        from distilclip_eeg.evaluation import protocol_table
         from distilclip_eeg.evaluation import protocols as known
         from distilclip_eeg.training import reproduction
-    from distilclip_eeg.config import PretrainingConfig
-    from distilclip_eeg.eeg.annotations import written_whole
-    from distilclip_eeg.explain.receivers import draw_receivers
 
+    if classes == "shipped":
+        _finish(output, _shipped(dataset, root, output, seeds))
+        return
     wanted = _chosen(protocols, known.PROTOCOLS, "protocol")
-    configs = _configs(config_dir, steps)
-    initial: Callable[[Config], Weights | None] = lambda _: None  # noqa: E731
-    if pretraining is not None:
-        initial = _pretrained_in(pretraining)
-    else:
-        none = {"pretraining": PretrainingConfig()}
-        configs = {k: c.model_copy(update=none) for k, c in configs.items()}
+    configs, initial = _configs(config_dir, steps, pretraining)
     recordings = _store(dataset, root, source, folds, output, configs["student"])
+    by_patient = "patient" in wanted or classes == "types"
     experiment = reproduction.Experiment(
         recordings,
         wanted,
         _chosen(models, reproduction.MODELS, "model"),
         seeds,
         configs,
-        known.split_by(split, recordings) if "patient" in wanted else None,
+        known.split_by(split, recordings) if by_patient else None,
         initial,
     )
+    if classes == "types":
+        experiment = _of_types(experiment)
     reproduction.run_jobs(experiment, output, say)
-    about = reproduction.about(experiment)
+    _finish(output, reproduction.about(experiment))
+
+
+def _of_types(experiment: Experiment) -> Experiment:
+    """Make each type of seizure a class, and name those that cannot be one."""
+    from dataclasses import replace
+
+    from distilclip_eeg.evaluation.chosen_types import choose_types
+
+    assert experiment.split is not None
+    classes, left_out = choose_types(experiment.recordings, experiment.split)
+    say(f"classes: {', '.join(classes)}")
+    for each in left_out:
+        say(str(each))
+    return replace(experiment, classes=classes, left_out=tuple(left_out))
+
+
+def _shipped(dataset: str, root: Path, output: Path, seeds: int) -> dict[str, Any]:
+    from distilclip_eeg.evaluation.shipped_segments import score_shipped
+
+    if dataset != "aubmc":
+        raise ConfigError(f"found classes 'shipped' of {dataset}, expected aubmc")
+    return score_shipped(root, output, seeds, say)
+
+
+def _finish(output: Path, about: dict[str, Any]) -> None:
+    """Write table and picture of all that is done in a folder."""
+    from distilclip_eeg.eeg.annotations import written_whole
+    from distilclip_eeg.evaluation import protocol_table
+    from distilclip_eeg.evaluation.protocol_report import markdown
+    from distilclip_eeg.explain.receivers import draw_receivers
+
     table = protocol_table.table_of(output, about)
     title = f"The paper's experiment on {about['datasets']}"
-    text = protocol_table.markdown(table, title)
+    text = markdown(table, title)
     for path in protocol_table.write_table(output, table, text):
         say(str(path))
     drawn = draw_receivers(
@@ -119,8 +157,11 @@ def _chosen(text: str, known: Sequence[Name], what: str) -> list[Name]:
     return [name for name in known if name in names]
 
 
-def _configs(folder: Path, steps: int | None) -> dict[str, Config]:
-    from distilclip_eeg.config import load_config
+def _configs(
+    folder: Path, steps: int | None, pretraining: Path | None
+) -> tuple[dict[str, Config], Callable[[Config], Weights | None]]:
+    """Read the settings of both networks, and say where their weights begin."""
+    from distilclip_eeg.config import PretrainingConfig, load_config
 
     configs = {}
     for name in ("teacher", "student"):
@@ -128,8 +169,10 @@ def _configs(folder: Path, steps: int | None) -> dict[str, Config]:
         if steps is not None:
             training = config.training.model_copy(update={"steps": steps})
             config = config.model_copy(update={"training": training})
+        if pretraining is None:
+            config = config.model_copy(update={"pretraining": PretrainingConfig()})
         configs[name] = config
-    return configs
+    return configs, _pretrained_in(pretraining) if pretraining else lambda _: None
 
 
 def _pretrained_in(folder: Path) -> Callable[[Config], Weights | None]:

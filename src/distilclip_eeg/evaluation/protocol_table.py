@@ -1,18 +1,16 @@
 """Predictions of segments on disk -> the table of the paper's experiment.
 
-One file per protocol, model, seed and part says all that the table needs; nothing else
-is read. Random segments: mean over seeds, with Student's interval. By patient: mean
-over patients, each the mean over seeds, with bounds over draws of patients.
+Nothing but the predictions is read. Random segments: mean over seeds, with Student's
+interval. By patient: mean over patients, each the mean over seeds, with bounds over
+draws of patients. Two classes give the figures of a detector, more those of
+`class_figures.py` and the counts of the confusion matrix.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,110 +20,31 @@ from scipy.special import logit
 from scipy.stats import t
 from sklearn.metrics import roc_curve
 
-from distilclip_eeg.corpora.catalog import person_of
 from distilclip_eeg.eeg.annotations import written_whole
-from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.intervals import DRAWS, LEVEL, drawn
-from distilclip_eeg.evaluation.protocols import LEAK, LEAKY, Segment
+from distilclip_eeg.evaluation.class_figures import (
+    RECALL,
+    class_figures,
+    confusion_counts,
+    count_figures,
+    figure_names,
+)
+from distilclip_eeg.evaluation.intervals import DRAWS, LEVEL, Interval, drawn
+from distilclip_eeg.evaluation.protocols import LEAK, LEAKY
+from distilclip_eeg.evaluation.scored_segments import Scored, read_scored
+from distilclip_eeg.evaluation.seizure_classes import CLASSES, INVISIBLE
 from distilclip_eeg.evaluation.windows import window_figures
 
-COLUMNS: Final = ("segment", "patient", "part", "label", "probability")
-PREDICTIONS: Final = "predictions"
 FIGURES: Final = ("accuracy", "balanced_accuracy", "f1", "auroc")
 PUBLISHED: Final = {"accuracy": "> 0.97", "f1": "> 0.94"}
 """Of teacher and student on each data set: Wang 2025, doi 10.1109/JBHI.2025.3603022."""
-ORDER: Final = ("teacher", "student", "student_alone", "forest", "clock", "shuffled")
+ORDER: Final = (
+    *("teacher", "student", "student_alone", "student_fixed_prompts"),
+    *("student_no_prompts", "forest", "clock", "shuffled"),
+)
 LEAST: Final = 1e-12  # a probability of 0 has no log-odds
+TOO_MUCH: Final = 0.95  # of what cannot be seen
 
 Numbers = dict[str, Any]
-
-
-class Key(NamedTuple):
-    """What one file of predictions is of."""
-
-    protocol: str
-    model: str
-    seed: int
-    part: str
-
-    def path(self, folder: Path) -> Path:
-        """Return where its predictions lie below the folder of an experiment."""
-        part = re.sub(r"[^\w.]+", "-", self.part)
-        below = Path(PREDICTIONS, self.protocol, self.model)
-        return folder / below / f"seed{self.seed}-{part}.tsv"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """The N segments of one file.
-
-    Attributes
-    ----------
-    ictal
-        (N,) what they are.
-    probability
-        (N,) of a seizure, as the model has it.
-    """
-
-    key: Key
-    patients: tuple[str, ...]
-    ictal: NDArray[np.bool_]
-    probability: NDArray[np.floating]
-
-    def figures(self) -> dict[str, float]:
-        return _figures(self.ictal, self.probability)
-
-
-def write_scored(
-    folder: Path,
-    key: Key,
-    segments: Sequence[Segment],
-    probability: NDArray[np.floating],
-) -> Path:
-    """Write one line per segment; return where."""
-    lines = ["\t".join(COLUMNS)]
-    for segment, p in zip(segments, probability.tolist(), strict=True):
-        person = person_of(segment.recording.patient)
-        label = int(segment.ictal)
-        lines.append(f"{segment.name}\t{person}\t{key.part}\t{label}\t{p:.10g}")
-    path = key.path(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    return path
-
-
-def read_scored(folder: Path) -> list[Scored]:
-    """Read all predictions of an experiment.
-
-    Raises
-    ------
-    CorpusError
-        If there are none, or a file is not as `write_scored` leaves it.
-    """
-    paths = sorted((folder / PREDICTIONS).glob("*/*/seed*-*.tsv"))
-    if not paths:
-        raise CorpusError(f"{folder}: found no {PREDICTIONS}, expected some to score")
-    return [_read(path) for path in paths]
-
-
-def _read(path: Path) -> Scored:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    try:
-        seed = int(path.name.removeprefix("seed").partition("-")[0])
-        part = rows[0]["part"]
-        key = Key(path.parent.parent.name, path.parent.name, seed, part)
-        return Scored(
-            key,
-            tuple(row["patient"] for row in rows),
-            np.array([row["label"] == "1" for row in rows]),
-            np.array([float(row["probability"]) for row in rows]),
-        )
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise CorpusError(
-            f"{path}: found {error!r}, expected lines of {' '.join(COLUMNS)}"
-        ) from None
 
 
 def table_of(folder: Path, about: Mapping[str, Any] | None = None) -> Numbers:
@@ -140,11 +59,15 @@ def table_of(folder: Path, about: Mapping[str, Any] | None = None) -> Numbers:
     -------
     Protocol -> model -> figure -> `mean`, `low`, `high`, `each` (seed or patient), and
     for patients `pooled`; beside `warning`, `published`, `level` and `about`. Crossed
-    data sets are a protocol per pair. What cannot be had is None.
+    data sets are a protocol per pair. What cannot be had is None. With more classes
+    than two there are `classes`, `alarms` and in each row `confusion`, the segments of
+    all seeds by what they are (rows) and what they are called; and since few patients
+    have all classes, `pooled_low` and `pooled_high` beside `pooled`.
     """
     groups: dict[str, dict[str, list[Scored]]] = defaultdict(lambda: defaultdict(list))
-    for scored in read_scored(folder):
-        groups[_section(scored.key)][scored.key.model].append(scored)
+    everything = read_scored(folder)
+    for scored in everything:
+        groups[_section(scored)][scored.key.model].append(scored)
     table: Numbers = {
         "warning": LEAK if any(name in LEAKY for name in groups) else "",
         "published": PUBLISHED,
@@ -156,7 +79,25 @@ def table_of(folder: Path, about: Mapping[str, Any] | None = None) -> Numbers:
         table[section] = {
             model: row_of(models[model]) for model in sorted(models, key=_rank)
         }
+    if (classes := everything[0].classes) != CLASSES:
+        table |= {"classes": list(classes), "alarms": _alarms(table)}
     return table
+
+
+def _alarms(table: Numbers) -> list[str]:
+    """Say where seizures were found that nobody can see on EEG."""
+    found = []
+    for section in sections(table):
+        for model, row in table[section].items():
+            figure = row.get(f"{RECALL}{INVISIBLE}", {})
+            recall = figure.get("pooled", figure.get("mean"))
+            if recall is not None and recall >= TOO_MUCH:
+                found.append(
+                    f"Leak alarm: under `{section}` `{model}` finds {recall:.0%} of "
+                    f"the class '{INVISIBLE}', of which EEG shows nothing by "
+                    "definition: something other than a seizure gives it away."
+                )
+    return found
 
 
 class Curve(NamedTuple):
@@ -172,18 +113,25 @@ def curves(folder: Path) -> list[Curve]:
     """Give the ROC of every model and protocol; none where one class is absent."""
     groups: dict[tuple[str, str], list[Scored]] = defaultdict(list)
     for scored in read_scored(folder):
-        groups[_section(scored.key), scored.key.model].append(scored)
+        groups[_section(scored), scored.key.model].append(scored)
     found = []
     for section, model in sorted(groups, key=lambda key: (key[0], _rank(key[1]))):
-        ictal, p = _joined((s.ictal, s.probability) for s in groups[section, model])
+        ictal = np.concatenate([s.ictal for s in groups[section, model]])
+        p = np.concatenate([s.probability for s in groups[section, model]])
         if ictal.any() and not ictal.all():
             found.append(Curve(section, model, *roc_curve(ictal, p)[:2]))
     return found
 
 
+_NO_SECTION: Final = (
+    *("warning", "published", "level", "about"),
+    *("classes", "alarms"),
+)
+
+
 def sections(table: Mapping[str, Any]) -> list[str]:
     """Return the protocols of a table."""
-    return [k for k in table if k not in ("warning", "published", "level", "about")]
+    return [name for name in table if name not in _NO_SECTION]
 
 
 def write_table(folder: Path, table: Mapping[str, Any], text: str) -> list[Path]:
@@ -202,14 +150,16 @@ def _rank(model: str) -> tuple[int, str]:
     return (ORDER.index(model) if model in ORDER else len(ORDER), model)
 
 
-def _section(key: Key) -> str:
+def _section(scored: Scored) -> str:
+    key = scored.key
     return f"cross: {key.part}" if key.protocol == "cross" else key.protocol
 
 
 def _over_seeds(scored: Sequence[Scored]) -> Numbers:
-    each = {s.key.seed: s.figures() for s in scored}
+    classes = scored[0].classes
+    each = {s.key.seed: _figures((s.labels, s.probabilities), classes) for s in scored}
     row = _counts(scored)
-    for name in FIGURES:
+    for name in _names(classes):
         values = [figures[name] for figures in each.values()]
         low, high = _student(values)
         row[name] = {
@@ -235,17 +185,21 @@ def _over_patients(scored: Sequence[Scored]) -> Numbers:
     by_seed: dict[int, list[Scored]] = defaultdict(list)
     for each in scored:
         by_seed[each.key.seed].append(each)
+    classes = scored[0].classes
+    names = _names(classes)
     pooled = [_pooled(group) for group in by_seed.values()]
     patients = sorted({patient for one in pooled for patient in one})
-    found = {p: [_figures(*one[p]) for one in pooled if p in one] for p in patients}
+    found = {
+        p: [_figures(one[p], classes) for one in pooled if p in one] for p in patients
+    }
     values = {
         name: np.array([_mean([f[name] for f in found[p]]) for p in patients])
-        for name in FIGURES
+        for name in names
     }
-    over_all = [_figures(*_joined(one.values())) for one in pooled]
+    over_all = [_figures(_joined(list(one.values())), classes) for one in pooled]
     bounds = drawn(_weighted_means(values), len(patients), DRAWS, seed=0)
     row = _counts(scored)
-    for name in FIGURES:
+    for name in names:
         row[name] = {
             "mean": _number(bounds[name].value),
             "low": _number(bounds[name].low),
@@ -256,26 +210,55 @@ def _over_patients(scored: Sequence[Scored]) -> Numbers:
                 for patient, value in zip(patients, values[name].tolist(), strict=True)
             },
         }
+    if classes != CLASSES:
+        counts = [_counts_of(p, pooled, len(classes)) for p in patients]
+        for name, bound in _pooled_bounds(counts, classes).items():
+            row[name]["pooled_low"] = _number(bound.low)
+            row[name]["pooled_high"] = _number(bound.high)
     return row
 
 
-Labelled = tuple[NDArray[np.bool_], NDArray[np.floating]]
+def _counts_of(
+    patient: str, pooled: Sequence[Mapping[str, Labelled]], n_classes: int
+) -> NDArray[np.int64]:
+    """(K, K) of one patient, all seeds together."""
+    counts = np.zeros((n_classes, n_classes), np.int64)
+    for one in pooled:
+        if patient in one:
+            counts += confusion_counts(*one[patient])
+    return counts
+
+
+def _pooled_bounds(
+    counts: Sequence[NDArray[np.int64]], classes: Sequence[str]
+) -> dict[str, Interval]:
+    """Bounds over draws of patients, whose segments are thrown together."""
+    stacked = np.stack(counts).astype(float)  # (P, K, K)
+    return drawn(
+        lambda weights: count_figures(np.tensordot(weights, stacked, 1), classes),
+        len(counts),
+        DRAWS,
+        seed=0,
+    )
+
+
+Labelled = tuple[NDArray[np.intp], NDArray[np.floating]]
 
 
 def _pooled(scored: Sequence[Scored]) -> dict[str, Labelled]:
-    """Patient -> labels and probabilities over all parts of one seed."""
+    """Patient -> (n,) labels, (n, K) probabilities over all parts of one seed."""
     parts: dict[str, list[Labelled]] = defaultdict(list)
     for each in scored:
         names = np.array(each.patients)
         for patient in sorted(set(each.patients)):
             own = names == patient
-            parts[patient].append((each.ictal[own], each.probability[own]))
+            parts[patient].append((each.labels[own], each.probabilities[own]))
     return {patient: _joined(of) for patient, of in parts.items()}
 
 
-def _joined(parts: Any) -> Labelled:
-    ictal, probability = zip(*parts, strict=True)
-    return np.concatenate(ictal), np.concatenate(probability)
+def _joined(parts: Sequence[Labelled]) -> Labelled:
+    labels, probabilities = zip(*parts, strict=True)
+    return np.concatenate(labels), np.concatenate(probabilities)
 
 
 def _weighted_means(
@@ -294,25 +277,35 @@ def _weighted_means(
     return means
 
 
-def _figures(
-    ictal: NDArray[np.bool_], probability: NDArray[np.floating]
-) -> dict[str, float]:
-    figures = window_figures(ictal, logit(np.clip(probability, LEAST, 1 - LEAST)))
-    if not ictal.any():  # without a seizure an F1 says nothing
+def _names(classes: Sequence[str]) -> tuple[str, ...]:
+    return FIGURES if tuple(classes) == CLASSES else figure_names(classes)
+
+
+def _figures(of: Labelled, classes: Sequence[str]) -> dict[str, float]:
+    labels, probabilities = of
+    if tuple(classes) != CLASSES:
+        return class_figures(labels, probabilities, classes)
+    odds = logit(np.clip(probabilities[:, 1], LEAST, 1 - LEAST))
+    figures = window_figures(labels > 0, odds)
+    if not labels.any():  # without a seizure an F1 says nothing
         figures["f1"] = float("nan")
     return {name: figures[name] for name in FIGURES}
 
 
 def _counts(scored: Sequence[Scored]) -> Numbers:
-    return {
+    row = {
         "seeds": sorted({s.key.seed for s in scored}),
         "parts": len({s.key.part for s in scored}),
         "patients": len({p for s in scored for p in s.patients}),
-        "segments": round(sum(len(s.ictal) for s in scored) / _n_seeds(scored)),
+        "segments": round(sum(len(s.labels) for s in scored) / _n_seeds(scored)),
         "seizure_segments": round(
             sum(int(s.ictal.sum()) for s in scored) / _n_seeds(scored)
         ),
     }
+    if scored[0].classes != CLASSES:
+        counts = [confusion_counts(s.labels, s.probabilities) for s in scored]
+        row["confusion"] = np.sum(counts, axis=0).tolist()
+    return row
 
 
 def _n_seeds(scored: Sequence[Scored]) -> int:
@@ -326,64 +319,3 @@ def _mean(values: Sequence[float]) -> float:
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 5)
-
-
-def markdown(table: Mapping[str, Any], title: str) -> str:
-    """Write a table for people, the warning on top."""
-    lines = [f"# {title}", ""]
-    lines += [f"> **{table['warning']}**", ""] if table["warning"] else []
-    names = ("accuracy", "F1 (seizure)", "AUROC", "balanced accuracy", "seeds")
-    lines.append(_line("protocol", "model", *names))
-    lines.append(_line("---", "---", *("---:" for _ in names)))
-    for section in sections(table):
-        if section == "paper":
-            cells = (PUBLISHED["accuracy"], PUBLISHED["f1"], "–", "–", "–")
-            lines.append(_line("paper", "*as published, teacher and student*", *cells))
-        for model, row in table[section].items():
-            shown = [_cell(row[k]) for k in ("accuracy", "f1", "auroc")]
-            shown += [_cell(row["balanced_accuracy"]), str(len(row["seeds"]))]
-            label = f"{section} (leaky)" if section in LEAKY else section
-            lines.append(_line(label, model, *shown))
-    lines += ["", *_losses(table), *_notes(table)]
-    return "\n".join(lines) + "\n"
-
-
-def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(figure: Mapping[str, Any]) -> str:
-    if figure["mean"] is None:
-        return "–"
-    text = f"{figure['mean']:.3f}"
-    if figure["low"] is not None:
-        text += f" [{figure['low']:.3f}, {figure['high']:.3f}]"
-    return text
-
-
-def _losses(table: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is left of the leaky figures when patients are new."""
-    leaky, honest = table.get("paper", {}), table.get("patient", {})
-    for model in (name for name in leaky if name in honest):
-        before, after = leaky[model]["accuracy"], honest[model]["accuracy"]
-        yield (
-            f"`{model}`: accuracy {before['mean']:.3f} on people it knows, "
-            f"{after['pooled']:.3f} on people it never saw (all segments together)."
-        )
-        yield ""
-
-
-def _notes(table: Mapping[str, Any]) -> Iterator[str]:
-    level = f"{100 * table['level']:g} %"
-    yield (
-        "Segments of 10 s, hop 5 s (10 s under `paper_disjoint`), those less than half "
-        "ictal left out; called a seizure from even odds on. In brackets: under "
-        f"`paper` and `paper_disjoint` Student's {level} interval over seeds, else the "
-        f"mean over patients with {level} of {DRAWS} draws of patients."
-    )
-    if of := table["about"]:
-        yield ""
-        yield (
-            f"Rests on {of['recordings']} recordings of {of['patients']} patients "
-            f"({of['datasets']}), {of['hours']} h. Split by patient: {of['split']}."
-        )

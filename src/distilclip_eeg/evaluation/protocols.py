@@ -29,6 +29,11 @@ from distilclip_eeg.corpora.splits import (
 )
 from distilclip_eeg.corpora.store import StoredRecording, overlap_per_second
 from distilclip_eeg.errors import CorpusError
+from distilclip_eeg.evaluation.seizure_classes import (
+    BACKGROUND,
+    CLASSES,
+    spans_of,
+)
 from distilclip_eeg.evaluation.windows import HOP_S, ICTAL_SHARE, WINDOW_S
 
 Protocol: TypeAlias = Literal["paper", "paper_disjoint", "patient", "cross"]
@@ -44,7 +49,6 @@ LEAK: Final = (
 """Stands on top of every table that has a leaky row."""
 TEST_SHARE: Final = 0.2
 RANDOM_PART: Final = "random"  # the part that random segments are tested in
-CLASSES: Final = ("background", "seizure")
 
 
 class Segment(NamedTuple):
@@ -54,11 +58,14 @@ class Segment(NamedTuple):
     ----------
     ictal
         At least half of it is; segments with less, but not free of it, are left out.
+    label
+        Its class; of several types of seizures the one that lasts longest in it.
     """
 
     recording: StoredRecording
     start_s: int
     ictal: bool
+    label: str
 
     @property
     def name(self) -> str:
@@ -95,6 +102,11 @@ class Trial:
                 f"background segments to train on and {len(self.test)} to test, "
                 "expected some of each"
             )
+        if untaught := {s.label for s in self.test} - {s.label for s in self.train}:
+            raise CorpusError(
+                f"{where}: found segments of class {min(untaught)!r} to test and none "
+                "to train on, expected some"
+            )
         if both := {s.name for s in self.train} & {s.name for s in self.test}:
             raise CorpusError(
                 f"{where}: found {min(both)} in training and in test, expected in one"
@@ -104,30 +116,49 @@ class Trial:
 
 
 def segments(
-    recordings: Iterable[StoredRecording], hop_s: int = HOP_S
+    recordings: Iterable[StoredRecording],
+    hop_s: int = HOP_S,
+    classes: Sequence[str] = CLASSES,
 ) -> list[Segment]:
     """Cut recordings into the segments that count, see `Segment`.
 
-    They hop from the first second that experts looked at.
+    They hop from the first second that experts looked at. Those that touch a seizure
+    of no class are left out.
     """
-    return [segment for r in recordings for segment in _cut(r, hop_s)]
+    return [segment for r in recordings for segment in _cut(r, hop_s, classes)]
 
 
-def _cut(recording: StoredRecording, hop_s: int) -> list[Segment]:
+def _cut(
+    recording: StoredRecording, hop_s: int, classes: Sequence[str]
+) -> list[Segment]:
     seconds = np.arange(recording.n_seconds, dtype=float)
     ictal = overlap_per_second(seconds, [s[:2] for s in recording.seizures])
+    by_class = {
+        name: overlap_per_second(seconds, [s[:2] for s in seizures])
+        for name, seizures in spans_of(recording, classes).items()
+    }
     low, high = recording.labelled_s
     found = []
     latest = int(min(recording.n_seconds, high)) - WINDOW_S
     for start in range(ceil(low), latest + 1, hop_s):
-        share = float(ictal[start : start + WINDOW_S].mean())
-        if share == 0 or share >= ICTAL_SHARE:
-            found.append(Segment(recording, start, share > 0))
+        inside = slice(start, start + WINDOW_S)
+        share = float(ictal[inside].mean())
+        if share == 0:
+            found.append(Segment(recording, start, False, BACKGROUND))
+        elif share >= ICTAL_SHARE:
+            lasts = {name: float(of[inside].sum()) for name, of in by_class.items()}
+            label = max(lasts, key=lambda name: lasts[name])
+            if label is not None and not lasts.get(None):
+                found.append(Segment(recording, start, True, label))
     return found
 
 
 def random_trial(
-    recordings: Sequence[StoredRecording], seed: int, *, disjoint: bool = False
+    recordings: Sequence[StoredRecording],
+    seed: int,
+    *,
+    disjoint: bool = False,
+    classes: Sequence[str] = CLASSES,
 ) -> Trial:
     """Deal segments out at random, a fifth of each class to test. Leaky.
 
@@ -139,9 +170,9 @@ def random_trial(
     rng = np.random.default_rng(seed)
     train: list[Segment] = []
     test: list[Segment] = []
-    found = segments(recordings, WINDOW_S if disjoint else HOP_S)
-    for ictal in (False, True):
-        of_class = [s for s in found if s.ictal == ictal]
+    found = segments(recordings, WINDOW_S if disjoint else HOP_S, classes)
+    for label in classes:
+        of_class = [s for s in found if s.label == label]
         order = rng.permutation(len(of_class)).tolist()
         n_test = round(TEST_SHARE * len(of_class))
         test += [of_class[k] for k in sorted(order[:n_test])]
@@ -183,7 +214,9 @@ def split_by(name: str | None, recordings: Sequence[StoredRecording]) -> Patient
 
 
 def patient_trials(
-    recordings: Sequence[StoredRecording], split: PatientSplit
+    recordings: Sequence[StoredRecording],
+    split: PatientSplit,
+    classes: Sequence[str] = CLASSES,
 ) -> list[Trial]:
     """Test each tested part of a split by what was learned from the other parts.
 
@@ -191,28 +224,32 @@ def patient_trials(
     """
     trials = []
     for each in split.rounds():
-        test = segments(split.select(recordings, each.test))
+        test = segments(split.select(recordings, each.test), HOP_S, classes)
         if test:
-            train = segments(split.select(recordings, *each.train))
+            train = segments(split.select(recordings, *each.train), HOP_S, classes)
             trials.append(Trial("patient", each.test, tuple(train), tuple(test)))
     return trials
 
 
-def cross_trials(recordings: Sequence[StoredRecording]) -> list[Trial]:
+def cross_trials(
+    recordings: Sequence[StoredRecording], classes: Sequence[str] = CLASSES
+) -> list[Trial]:
     """Train on one data set and test on another, each pair both ways.
 
     Raises
     ------
     CorpusError
-        If fewer than two data sets have both classes, or two share a patient.
+        If fewer than two data sets have all classes, or two share a patient.
     """
     groups: dict[str, list[Segment]] = defaultdict(list)
-    for segment in segments(recordings):
+    for segment in segments(recordings, HOP_S, classes):
         groups[segment.recording.dataset].append(segment)
-    both = [name for name in groups if len({s.ictal for s in groups[name]}) == 2]
+    n = len(classes)
+    both = [name for name in groups if len({s.label for s in groups[name]}) == n]
     if len(both) < 2:
+        what = "seizures and background" if n == 2 else f"all {n} classes"
         raise CorpusError(
-            f"found {len(both)} data sets with seizures and background "
+            f"found {len(both)} data sets with {what} "
             f"({', '.join(both) or 'none'}), expected two to cross"
         )
     return [
@@ -226,6 +263,7 @@ def trials(
     recordings: Sequence[StoredRecording],
     seed: int,
     split: PatientSplit | None = None,
+    classes: Sequence[str] = CLASSES,
 ) -> list[Trial]:
     """Give the trials of a protocol.
 
@@ -237,12 +275,13 @@ def trials(
         For `patient` only, which needs it.
     """
     if protocol == "cross":
-        return cross_trials(recordings)
+        return cross_trials(recordings, classes)
     if protocol == "patient":
         if split is None:
             raise CorpusError("found no split by patient, expected one for `patient`")
-        return patient_trials(recordings, split)
-    return [random_trial(recordings, seed, disjoint=protocol == "paper_disjoint")]
+        return patient_trials(recordings, split, classes)
+    disjoint = protocol == "paper_disjoint"
+    return [random_trial(recordings, seed, disjoint=disjoint, classes=classes)]
 
 
 def _recordings(of: Sequence[Segment]) -> list[StoredRecording]:

@@ -34,6 +34,71 @@ _WORDINGS: Final = {
         "Ictal EEG: rhythmic activity that evolves, an epileptic seizure.",
         "Scalp EEG of a patient during a seizure.",
     ),
+    "focal non-specific seizure": (
+        "EEG with a focal seizure.",
+        "The segment shows a seizure of focal onset, of no more special kind.",
+        "Ictal EEG: rhythmic activity that evolves over one region of the brain.",
+    ),
+    "simple partial seizure": (
+        "EEG with a focal aware seizure.",
+        "The segment shows a simple partial seizure: consciousness is kept.",
+        "Ictal EEG: a seizure that stays in a small part of one hemisphere.",
+    ),
+    "complex partial seizure": (
+        "EEG with a focal seizure with impaired awareness.",
+        "The segment shows a complex partial seizure: consciousness is impaired.",
+        "Ictal EEG: rhythmic activity over a temporal or frontal lobe that spreads.",
+    ),
+    "focal to bilateral tonic-clonic seizure": (
+        "EEG with a focal to bilateral tonic-clonic seizure.",
+        "The segment shows a seizure that begins in one region and becomes convulsive.",
+        "Ictal EEG: focal rhythmic activity that spreads to both hemispheres.",
+    ),
+    "generalised non-specific seizure": (
+        "EEG with a generalised seizure.",
+        "The segment shows a seizure of generalised onset, of no more special kind.",
+        "Ictal EEG: discharges that begin over both hemispheres at once.",
+    ),
+    "absence seizure": (
+        "EEG with a generalised non-motor seizure.",
+        "The segment shows an absence seizure.",
+        "Ictal EEG: regular generalised spikes and waves at three per second.",
+    ),
+    "tonic seizure": (
+        "EEG with a generalised tonic seizure.",
+        "The segment shows a tonic seizure: the body stiffens.",
+        "Ictal EEG: generalised fast activity of low amplitude that grows.",
+    ),
+    "clonic seizure": (
+        "EEG with a generalised clonic seizure.",
+        "The segment shows a clonic seizure: limbs jerk rhythmically.",
+        "Ictal EEG: rhythmic bursts in step with jerks.",
+    ),
+    "tonic-clonic seizure": (
+        "EEG with a generalised tonic-clonic seizure.",
+        "The segment shows a tonic-clonic seizure, a convulsion.",
+        "Ictal EEG: fast activity, then bursts that slow down, hidden by muscle.",
+    ),
+    "atonic seizure": (
+        "EEG with a generalised atonic seizure.",
+        "The segment shows an atonic seizure: muscles suddenly go slack.",
+        "Ictal EEG: a short generalised discharge, then flattening.",
+    ),
+    "myoclonic seizure": (
+        "EEG with a generalised myoclonic seizure.",
+        "The segment shows a myoclonic seizure: sudden short jerks.",
+        "Ictal EEG: short bursts of generalised polyspikes and waves.",
+    ),
+    "electrographic seizure": (
+        "EEG with an electrographic seizure.",
+        "The segment shows a seizure on EEG of which nothing is seen in the patient.",
+        "Ictal EEG: rhythmic activity that evolves, without clinical signs.",
+    ),
+    "video-detected seizure without visible change": (
+        "EEG during a seizure that is seen on video only.",
+        "The segment shows no visible change while the video shows a seizure.",
+        "Scalp EEG of a patient with clinical signs of a seizure and none on EEG.",
+    ),
 }
 _GENERAL: Final = ("EEG with {}.", "The segment shows {}.", "Scalp EEG: {}.")
 

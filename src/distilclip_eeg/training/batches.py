@@ -218,18 +218,37 @@ def blend(crop: Crop, quiet: Crop, rng: Generator) -> None:
     crop.eeg[:] += share * seconds.reshape(crop.eeg.shape)
 
 
-def collate(crops: Sequence[Crop], captions: list[str]) -> Batch:
-    """Stack windows; two classes, background and seizure."""
+def collate(
+    crops: Sequence[Crop],
+    captions: list[str],
+    shares: Sequence[NDArray[np.float32]] | None = None,
+) -> Batch:
+    """Stack windows.
+
+    Parameters
+    ----------
+    shares
+        For each window the part of each second in each class, (S, K); by default two
+        classes, background and seizure.
+    """
     ictal = torch.from_numpy(np.stack([c.ictal for c in crops]))  # (B, S)
     usable = np.stack([c.usable for c in crops])  # (B, 18, S)
     valid = torch.from_numpy(np.stack([c.labelled for c in crops]) & usable.any(1))
     weight = valid.float()
-    share = (ictal * weight).sum(1) / weight.sum(1).clamp(min=1)
+    n_valid = weight.sum(1).clamp(min=1)
+    if shares is None:
+        share = (ictal * weight).sum(1) / n_valid
+        of_windows = torch.stack([1 - share, share], 1)
+        of_seconds = torch.stack([1 - ictal, ictal], 2)
+    else:
+        of_seconds = torch.from_numpy(np.stack(shares))  # (B, S, K)
+        of_windows = (of_seconds * weight[:, :, None]).sum(1) / n_valid[:, None]
+        of_windows[:, 0] += 1 - of_windows.sum(1)  # without a valid second: background
     return {
         "eeg": torch.from_numpy(np.stack([c.eeg for c in crops])),
         "usable": torch.from_numpy(usable.astype(np.float32)),
-        "window_labels": torch.stack([1 - share, share], 1),
-        "second_labels": torch.stack([1 - ictal, ictal], 2),
+        "window_labels": of_windows,
+        "second_labels": of_seconds,
         "second_valid": valid,
         "captions": captions,
     }

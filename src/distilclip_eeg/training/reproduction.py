@@ -8,7 +8,6 @@ sees the same segments. What the table says is computed from the predictions alo
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,22 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from distilclip_eeg.config import Config, DataConfig
 from distilclip_eeg.corpora.splits import PatientSplit
 from distilclip_eeg.corpora.store import Crop, StoredRecording
 from distilclip_eeg.detection.windows import WINDOW_SHARE, log_odds
-from distilclip_eeg.eeg.annotations import written_whole
-from distilclip_eeg.errors import ConfigError
-from distilclip_eeg.evaluation.forest import BLOCK, Features, train, window_features
-from distilclip_eeg.evaluation.protocol_table import Key, write_scored
+from distilclip_eeg.evaluation.chosen_types import LeftOut
 from distilclip_eeg.evaluation.protocols import Protocol, Segment, Trial, trials
+from distilclip_eeg.evaluation.scored_segments import (
+    Key,
+    Probability,
+    claim,
+    write_scored,
+)
+from distilclip_eeg.evaluation.segment_forest import forest_probability, in_parts
+from distilclip_eeg.evaluation.seizure_classes import CLASSES
 from distilclip_eeg.evaluation.windows import WINDOW_S
 from distilclip_eeg.training.distillation import Teacher
 from distilclip_eeg.training.fit import fit
@@ -38,18 +41,25 @@ from distilclip_eeg.training.segments import SegmentBatches
 from distilclip_eeg.training.trained import load_trained
 
 ModelName: TypeAlias = Literal[
-    "forest", "clock", "shuffled", "teacher", "student", "student_alone"
-]
+    "forest", "clock", "shuffled", "teacher", "student", "student_alone",
+    "student_fixed_prompts", "student_no_prompts",
+]  # fmt: skip
 MODELS: Final[tuple[ModelName, ...]] = get_args(ModelName)
 """`clock` is a forest that is told only when a segment begins; `shuffled` one whose
 training labels were shuffled within patients. Better than chance, they show a cue that
-is no seizure. `student` learns from `teacher`, `student_alone` from labels."""
-NETWORKS: Final = ("teacher", "student", "student_alone")
-SETTINGS: Final = "settings.json"
+is no seizure. `student` learns from `teacher`, `student_alone` from labels.
+
+The last two are `student_alone` with prompt vectors that stay as they begin, and
+without any: to be held against `student_alone`. They learn from labels alone, and
+have a pretraining of their own where there is one, since what a teacher says, or a
+text tower that was tuned with prompts, would bring the learned prompts back in."""
+PROMPTS: Final[dict[str, Literal["fixed", "none"]]] = {
+    "student_fixed_prompts": "fixed",
+    "student_no_prompts": "none",
+}
+WITHOUT_NETWORK: Final = ("forest", "clock", "shuffled")
 DONE: Final = "done"  # in a run: all steps were made
 WORK: Final = "work"  # below the output: store, runs; needed only to go on
-
-Probability = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,10 @@ class Experiment:
     initial
         Gives the weights that a network begins with; None to begin from chance. They
         must have seen no patient.
+    classes
+        Background first, see `evaluation.chosen_types`.
+    left_out
+        The types of seizures that are no class.
     """
 
     recordings: Sequence[StoredRecording]
@@ -74,6 +88,8 @@ class Experiment:
     configs: Mapping[str, Config]
     split: PatientSplit | None = None
     initial: Callable[[Config], Weights | None] = lambda config: None
+    classes: tuple[str, ...] = CLASSES
+    left_out: Sequence[LeftOut] = ()
 
 
 class Job(NamedTuple):
@@ -93,7 +109,11 @@ def jobs(experiment: Experiment) -> Iterator[Job]:
     for seed in range(experiment.n_seeds):
         for protocol in experiment.protocols:
             for trial in trials(
-                protocol, experiment.recordings, seed, experiment.split
+                protocol,
+                experiment.recordings,
+                seed,
+                experiment.split,
+                experiment.classes,
             ):
                 for model in MODELS:
                     if model in experiment.models:
@@ -110,7 +130,7 @@ def run_jobs(
     ConfigError
         If the folder holds another experiment: other recordings, settings or split.
     """
-    _claim(folder, experiment)
+    claim(folder, about(experiment))
     queue = list(jobs(experiment))
     paths = []
     for number, job in enumerate(queue, start=1):
@@ -118,16 +138,20 @@ def run_jobs(
         if not path.exists():
             say(f"job {number} of {len(queue)}: {_name(job.key)}")
             probability = _probability(job, experiment, folder / WORK)
-            write_scored(folder, job.key, job.trial.test, probability)
+            write_scored(
+                folder, job.key, job.trial.test, probability, experiment.classes
+            )
         paths.append(path)
     return paths
 
 
 def _probability(job: Job, experiment: Experiment, work: Path) -> Probability:
-    """(N,) of a seizure, of the segments tested."""
-    if job.model not in NETWORKS:
-        signal = experiment.configs["student"].signal
-        return forest_probability(job.trial, job.seed, signal.sfreq, job.model)
+    """Return what a model holds of the segments tested."""
+    if job.model in WITHOUT_NETWORK:
+        sfreq = experiment.configs["student"].signal.sfreq
+        return forest_probability(
+            job.trial, job.seed, sfreq, job.model, experiment.classes
+        )
     return network_probability(_trained(job, experiment, work), job.trial.test)
 
 
@@ -147,6 +171,7 @@ def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
         seed=settings.seed,
         batch_size=settings.batch_size,
         augmented=settings.augment,
+        classes=experiment.classes,
     )
     with shown(_name(job.key), settings.steps) as on_step:
         fit(
@@ -154,7 +179,7 @@ def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
             run,
             (),
             segments=segments,
-            initial=experiment.initial(experiment.configs[_kind(job)]),
+            initial=experiment.initial(_of_kind(experiment, job.model)),
             teacher=teacher,
             on_step=on_step,
         )
@@ -165,15 +190,30 @@ def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
 
 def job_config(experiment: Experiment, job: Job) -> Config:
     """Return the settings of a network: those of its kind, with the job's seed."""
-    config = experiment.configs[_kind(job)]
+    config = _with_classes(_of_kind(experiment, job.model), experiment.classes)
     training = config.training.model_copy(update={"seed": job.seed})
     return config.model_copy(
         update={"name": job.model, "data": DataConfig(), "training": training}
     )
 
 
-def _kind(job: Job) -> str:
-    return "teacher" if job.model == "teacher" else "student"
+def _of_kind(experiment: Experiment, model: str) -> Config:
+    """Return the settings that the network and its pretraining share."""
+    config = experiment.configs["teacher" if model == "teacher" else "student"]
+    if model not in PROMPTS:
+        return config
+    text = config.model.text.model_copy(update={"prompts": PROMPTS[model]})
+    kind = config.model.model_copy(update={"text": text})
+    # Under a name of its own: a pretraining is kept by name.
+    name = config.name + model.removeprefix("student")
+    return config.model_copy(update={"name": name, "model": kind})
+
+
+def _with_classes(config: Config, classes: tuple[str, ...]) -> Config:
+    if classes == CLASSES:
+        return config
+    model = config.model.model_copy(update={"classes": classes})
+    return config.model_copy(update={"model": model})
 
 
 def network_probability(run: Path, segments: Sequence[Segment]) -> Probability:
@@ -182,70 +222,21 @@ def network_probability(run: Path, segments: Sequence[Segment]) -> Probability:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     runtime = TorchRuntime(model.to(device))
     background = config.model.classes.index("background")
-    odds = [np.zeros(0)]
-    for part in _in_parts(segments, BATCH):
+    n_classes = len(config.model.classes)
+    logits = [np.zeros((0, n_classes))]
+    for part in in_parts(segments, BATCH):
         crops = [_crop(segment) for segment in part]
         scores = runtime.run(
             np.stack([c.eeg for c in crops]), np.stack([c.usable for c in crops])
         )
         of_window = scores.window_logits.astype(np.float64)
         of_seconds = scores.second_logits.astype(np.float64).mean(axis=1)
-        logits = WINDOW_SHARE * of_window + (1 - WINDOW_SHARE) * of_seconds
-        odds.append(log_odds(logits, background))
-    probability: Probability = expit(np.concatenate(odds))
+        logits.append(WINDOW_SHARE * of_window + (1 - WINDOW_SHARE) * of_seconds)
+    found = np.concatenate(logits)
+    probability: Probability = (
+        expit(log_odds(found, background)) if n_classes == 2 else softmax(found, axis=1)
+    )
     return probability
-
-
-def forest_probability(
-    trial: Trial, seed: int, sfreq: float, model: str = "forest"
-) -> Probability:
-    """Train the baseline or one of the controls and let it score the test segments.
-
-    Where no lead can be used the forest sees no seizure: 0.
-    """
-    measure = _clock if model == "clock" else _measured
-    train_values = measure(trial.train, sfreq)
-    ictal = np.array([segment.ictal for segment in trial.train])
-    if model == "shuffled":
-        ictal = shuffled_within_patients(trial.train, seed)
-    starts = np.array([segment.start_s for segment in trial.train], np.int64)
-    forest = train([Features(starts, train_values, ictal.astype(float))], seed)
-    values = measure(trial.test, sfreq)
-    probability = np.zeros(len(values))
-    seen = ~np.isnan(values[:, 0])
-    if seen.any():
-        probability[seen] = forest.predict_proba(values[seen])[:, 1]
-    return probability
-
-
-def shuffled_within_patients(
-    segments: Sequence[Segment], seed: int
-) -> NDArray[np.bool_]:
-    """Return labels that say how many seizures a patient has, and not where."""
-    rng = np.random.default_rng(seed)
-    patients = np.array([segment.recording.patient for segment in segments])
-    ictal = np.array([segment.ictal for segment in segments])
-    for patient in np.unique(patients):
-        own = patients == patient
-        ictal[own] = rng.permutation(ictal[own])
-    return ictal
-
-
-def _measured(segments: Sequence[Segment], sfreq: float) -> NDArray[np.float32]:
-    values = []
-    for part in _in_parts(segments, BLOCK):
-        crops = [_crop(segment) for segment in part]
-        eeg, usable = np.stack([c.eeg for c in crops]), [c.usable for c in crops]
-        values.append(window_features(eeg, np.stack(usable), sfreq))
-    return np.concatenate(values)
-
-
-def _clock(segments: Sequence[Segment], sfreq: float) -> NDArray[np.float32]:  # noqa: ARG001
-    return np.array([[segment.start_s] for segment in segments], np.float32)
-
-
-def _in_parts(segments: Sequence[Segment], n: int) -> Iterator[Sequence[Segment]]:
-    return (segments[k : k + n] for k in range(0, len(segments), n))
 
 
 def _crop(segment: Segment) -> Crop:
@@ -260,30 +251,18 @@ def _name(key: Key) -> str:
     return f"{key.protocol} {key.part}, {key.model}, seed {key.seed}"
 
 
-def _claim(folder: Path, experiment: Experiment) -> None:
-    """Note what the folder is about; more seeds, models, protocols may come later."""
-    found = about(experiment)
-    path = folder / SETTINGS
-    if path.exists():
-        before = json.loads(path.read_text())
-        if changed := [name for name in found if found[name] != before.get(name)]:
-            raise ConfigError(
-                f"{folder}: holds an experiment with other {' and '.join(changed)}; "
-                "name another folder or remove it"
-            )
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as partial:
-        partial.write_text(json.dumps(found, indent=1) + "\n")
-
-
 def about(experiment: Experiment) -> dict[str, Any]:
-    """Say what decides the predictions of a job: data, split and settings."""
+    """Say what decides the predictions of a job: data, split, classes, settings."""
     recordings = experiment.recordings
+    several = experiment.classes != CLASSES
     content = "\n".join(
         f"{r.dataset}\t{r.patient}\t{r.name}\t{r.n_seconds}\t{r.labelled_s}\t{r.seizures}"
         for r in recordings
     )
+    of_classes = {
+        "classes": list(experiment.classes),
+        "left_out": [str(each) for each in experiment.left_out],
+    }
     return {
         "recordings": len(recordings),
         "recordings_sha256": hashlib.sha256(content.encode()).hexdigest(),
@@ -292,7 +271,8 @@ def about(experiment: Experiment) -> dict[str, Any]:
         "hours": round(sum(r.n_seconds for r in recordings) / 3600, 2),
         "split": experiment.split.name if experiment.split else None,
         "configs": {
-            name: config.model_dump(mode="json")
+            name: _with_classes(config, experiment.classes).model_dump(mode="json")
             for name, config in experiment.configs.items()
         },
+        **(of_classes if several else {}),
     }

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.store import Crop
 from distilclip_eeg.errors import CorpusError
 from distilclip_eeg.evaluation.protocols import Segment
+from distilclip_eeg.evaluation.seizure_classes import CLASSES, second_shares
 from distilclip_eeg.evaluation.windows import WINDOW_S
 from distilclip_eeg.training.augment import augment
 from distilclip_eeg.training.batches import Batch, collate, describe, made_ahead
@@ -26,10 +28,18 @@ AUGMENTED: Final = 0.5  # of the windows; the others are as they were recorded
 class SegmentBatches:
     """Endless batches; every segment of a class comes once before one comes again.
 
+    Half of a batch are seizures; types of seizures take turns, so that each comes as
+    often, however rare it is.
+
+    Parameters
+    ----------
+    classes
+        Background first; the labels of all segments.
+
     Raises
     ------
     CorpusError
-        If one class is absent, or segments are not as long as the model's windows.
+        If a class is absent, or segments are not as long as the model's windows.
     """
 
     def __init__(
@@ -40,14 +50,15 @@ class SegmentBatches:
         seed: int,
         batch_size: int,
         augmented: bool = True,
+        classes: Sequence[str] = CLASSES,
     ) -> None:
-        self._classes = [[s for s in segments if s.ictal == k] for k in (False, True)]
+        self._names = tuple(classes)
+        self._classes = [[s for s in segments if s.label == name] for name in classes]
         if not all(self._classes):
-            n_quiet, n_ictal = map(len, self._classes)
-            raise CorpusError(
-                f"found {n_ictal} seizure and {n_quiet} background segments, expected "
-                "both to train on"
-            )
+            counts = zip(classes[::-1], self._classes[::-1], strict=True)
+            said = " and ".join(f"{len(of)} {name}" for name, of in counts)
+            few = "both" if len(classes) == 2 else "some of each"
+            raise CorpusError(f"found {said} segments, expected {few} to train on")
         if signal.window_s != WINDOW_S:
             raise CorpusError(
                 f"found signal.window_s {signal.window_s}, expected {WINDOW_S} as "
@@ -60,35 +71,42 @@ class SegmentBatches:
     def segments(self, number: int) -> list[Segment]:
         """Return what batch `number` is made of, seizures first."""
         n_ictal = round(SEIZURE_SHARE * self._size)
-        return [
-            *self._next(number, n_ictal, ictal=True),
-            *self._next(number, self._size - n_ictal, ictal=False),
-        ]
+        n_quiet = self._size - n_ictal
+        n_types = len(self._classes) - 1
+        places = range(number * n_ictal, (number + 1) * n_ictal)
+        ictal = [(1 + k % n_types, k // n_types) for k in places]
+        quiet = [(0, k) for k in range(number * n_quiet, (number + 1) * n_quiet)]
+        return [*self._whose_turn(ictal), *self._whose_turn(quiet)]
 
     def batch(self, number: int) -> Batch:
         """Return batch `number`."""
         crops, captions = [], []
-        for place, segment in enumerate(self.segments(number)):
+        chosen = self.segments(number)
+        for place, segment in enumerate(chosen):
             crop = segment.recording.crop(segment.start_s, WINDOW_S)
             captions.append(self._caption(crop, (self._seed, number, place)))
             crops.append(crop)
-        return collate(crops, captions)
+        if self._names == CLASSES:
+            return collate(crops, captions)
+        return collate(crops, captions, [self._shares(s) for s in chosen])
+
+    def _shares(self, segment: Segment) -> NDArray[np.float32]:
+        return second_shares(segment.recording, segment.start_s, WINDOW_S, self._names)
 
     def follow(self, first: int) -> Iterator[Batch]:
         """Yield batches from number `first` on, the next one made meanwhile."""
         return made_ahead(self.batch, first)
 
-    def _next(self, number: int, n: int, *, ictal: bool) -> Iterator[Segment]:
-        """The `n` segments of a class whose turn it is, reshuffled every time round."""
-        of_class = self._classes[ictal]
-        turns = [divmod(k, len(of_class)) for k in range(number * n, (number + 1) * n)]
+    def _whose_turn(self, turns: Sequence[tuple[int, int]]) -> Iterator[Segment]:
+        """For each class and turn its segment, reshuffled every time round."""
+        laps = [(k, *divmod(turn, len(self._classes[k]))) for k, turn in turns]
         orders = {
-            lap: np.random.default_rng((self._seed, int(ictal), lap)).permutation(
-                len(of_class)
+            (k, lap): np.random.default_rng((self._seed, k, lap)).permutation(
+                len(self._classes[k])
             )
-            for lap in {lap for lap, _ in turns}
+            for k, lap in {(k, lap) for k, lap, _ in laps}
         }
-        return (of_class[orders[lap][place]] for lap, place in turns)
+        return (self._classes[k][orders[k, lap][place]] for k, lap, place in laps)
 
     def _caption(self, crop: Crop, chance: tuple[int, ...]) -> str:
         """Change a window in place, or not, and say what it shows then."""

@@ -104,6 +104,9 @@ def test_every_data_set_from_files_to_table(
     for section in ("paper", "patient"):
         assert set(table[section]) == {"student_alone", "forest"}
         assert 0 <= table[section]["forest"]["accuracy"]["mean"] <= 1
+    events = json.loads((tmp_path / "out/events.json").read_text())
+    assert set(events["patient"]) == {"student_alone"}
+    assert "paper" not in events
     tested = {p for s in read_scored(tmp_path / "out") for p in s.patients}
     assert len(tested) == patients if split != "official" else tested >= {"aaaaaaaq"}
 

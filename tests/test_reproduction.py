@@ -369,7 +369,9 @@ def test_the_command_from_files_to_table(tmp_path: Path) -> None:
     assert table["about"]["split"] == "2 given folds"
     assert table["about"]["patients"] == 3
     assert "configs" in table["about"]
-    assert (tmp_path / "out" / "roc.png").is_file()
+    for picture in ("roc.png", "confusion.png"):
+        assert (tmp_path / "out" / picture).stat().st_size > 10_000
+    assert not (tmp_path / "out" / "events.json").exists()  # no network heard anything
     wrong = CliRunner().invoke(app, [*args, "--models", "oracle"])
     assert isinstance(wrong.exception, ConfigError)
     assert "found model 'oracle'" in str(wrong.exception)

@@ -13,6 +13,7 @@ import typer
 from distilclip_eeg.cli.app import FAILED, Force, app, extra, fold_numbers, say
 
 if TYPE_CHECKING:
+    from distilclip_eeg.evaluation.evaluate import Evaluated
     from distilclip_eeg.evaluation.material import Task
 
 DRAWS = 1000
@@ -46,7 +47,9 @@ def evaluate(
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Write predictions.tsv, scores.json, scores.md."
+            metavar="FOLDER",
+            help="Write predictions.tsv, scores.json, scores.md, and pictures: "
+            "sensitivity by false alarms per day, latency.",
         ),
     ] = None,
     name: Annotated[
@@ -82,7 +85,9 @@ def evaluate(
     from distilclip_eeg.detection.outputs import check_outputs
 
     if output is not None:
-        written = (run.PREDICTIONS, run.SCORES, run.TABLE)
+        from distilclip_eeg.explain.event_pictures import PICTURES
+
+        written = (run.PREDICTIONS, run.SCORES, run.TABLE, *PICTURES)
         check_outputs([output / file for file in written], force=force)
     models = run.Models(
         model,
@@ -104,6 +109,7 @@ def evaluate(
     scores = run.scores_of(done, name, cost=cost, draws=draws)
     if output is not None:
         run.write_scores(output, scores, done.predictions)
+        _draw(output, scores["name"], done)
     typer.echo(scores_table(scores), nl=False)
     for recording, reason in done.skipped.items():
         say(f"{recording}: {reason}")
@@ -156,6 +162,21 @@ def score(
         say(f"{hypothesis}: no table for {file}")
     for file in matched.extra:
         say(f"{reference}: no table for {file}; it is not scored")
+
+
+def _draw(folder: Path, name: str, done: Evaluated) -> None:
+    """Draw the curves of events beside the scores; none without a seizure to find."""
+    from distilclip_eeg.evaluation.event_curves import event_curves
+    from distilclip_eeg.explain.event_pictures import write_event_pictures
+
+    alarms, latencies = event_curves(name, done.predictions, done.models.settings())
+    heading = f"{alarms.n_seizures} seizures in {24 * alarms.days:.1f} h"
+    write_event_pictures(
+        folder,
+        {heading: [alarms]},
+        {heading: [latencies]},
+        title=f"{name} on {done.data.given}",
+    )
 
 
 def _shown(tasks: Sequence[Task]) -> Iterable[Task]:

@@ -100,6 +100,7 @@ def reproduce(
     if classes == "types":
         experiment = _of_types(experiment)
     reproduction.run_jobs(experiment, output, say)
+    _write_events(experiment, output)
     _finish(output, reproduction.about(experiment))
 
 
@@ -125,25 +126,55 @@ def _shipped(dataset: str, root: Path, output: Path, seeds: int) -> dict[str, An
     return score_shipped(root, output, seeds, say)
 
 
+def _write_events(experiment: Experiment, output: Path) -> None:
+    """Let networks hear whole recordings of people they never saw, and count events."""
+    from distilclip_eeg.evaluation.event_table import events_of, write_events
+    from distilclip_eeg.explain.event_pictures import write_event_pictures
+    from distilclip_eeg.training.reproduction import about
+    from distilclip_eeg.training.whole_recordings import listen_to_tested
+
+    heard = listen_to_tested(experiment, output, say)
+    if not heard:
+        return
+    title = _title(about(experiment))
+    events = events_of(heard)
+    written = write_events(output, events, title)
+    written += write_event_pictures(
+        output, events.alarms, events.latencies, title=title
+    )
+    for path in written:
+        say(str(path))
+
+
 def _finish(output: Path, about: dict[str, Any]) -> None:
-    """Write table and picture of all that is done in a folder."""
-    from distilclip_eeg.eeg.annotations import written_whole
+    """Write table and pictures of all that is done in a folder."""
     from distilclip_eeg.evaluation import protocol_table
+    from distilclip_eeg.evaluation.confusions import confusions
     from distilclip_eeg.evaluation.protocol_report import markdown
+    from distilclip_eeg.explain.confusion import draw_confusions
+    from distilclip_eeg.explain.drawing import save_figure
     from distilclip_eeg.explain.receivers import draw_receivers
 
     table = protocol_table.table_of(output, about)
-    title = f"The paper's experiment on {about['datasets']}"
+    title, warning = _title(about), table["warning"]
     text = markdown(table, title)
     for path in protocol_table.write_table(output, table, text):
         say(str(path))
-    drawn = draw_receivers(
-        protocol_table.curves(output), title=title, warning=table["warning"]
-    )
-    with written_whole(output / "roc.png") as partial:
-        drawn.savefig(partial, format="png", dpi=120)
-    say(str(output / "roc.png"))
+    curves = protocol_table.curves(output)
+    drawn = {
+        "roc.png": draw_receivers(curves, title=title, warning=warning),
+        "confusion.png": draw_confusions(
+            confusions(output), title=title, warning=warning
+        ),
+    }
+    for name, figure in drawn.items():
+        save_figure(figure, output / name)
+        say(str(output / name))
     typer.echo(text, nl=False)
+
+
+def _title(about: dict[str, Any]) -> str:
+    return f"The paper's experiment on {about['datasets']}"
 
 
 def _chosen(text: str, known: Sequence[Name], what: str) -> list[Name]:

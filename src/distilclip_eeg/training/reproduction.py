@@ -157,7 +157,7 @@ def _probability(job: Job, experiment: Experiment, work: Path) -> Probability:
 
 def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
     """Train a network, or go on with it, its teacher first; return its run."""
-    run = _run(job.key, work)
+    run = run_of(job.key, work)
     if (run / DONE).exists():
         return run
     teacher = None
@@ -243,7 +243,8 @@ def _crop(segment: Segment) -> Crop:
     return segment.recording.crop(segment.start_s, WINDOW_S)
 
 
-def _run(key: Key, work: Path) -> Path:
+def run_of(key: Key, work: Path) -> Path:
+    """Return where the run of a network lies below the work of an experiment."""
     return work / key.path(Path("runs")).with_suffix("")
 
 

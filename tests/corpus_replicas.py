@@ -19,6 +19,7 @@ from replica_signals import (
     Potentials,
     Seizure,
     bipolar,
+    potentials,
     recording,
     referential,
     signal,
@@ -195,13 +196,14 @@ def write_aubmc(root: Path, n_train: int = 40, n_test: int = 8) -> Path:
     scripts = root / "Preprocessing_Scripts"
     scripts.mkdir()
     (scripts / "Seizure_times.py").write_text(AUBMC_TIMES)
-    rng = np.random.default_rng(3)
+    length_s = max(n_train, n_test)
+    uv = potentials((Seizure(0, length_s // 2),), 500, length_s, patient="p13")
+    cut = np.stack([*uv.values()]).reshape(len(uv), length_s, 500).swapaxes(0, 1)
     for part, n in (("train", n_train), ("test", n_test)):
         classes = np.arange(n) % 4
-        times_s = np.arange(500) / 500
-        wave = 80 * np.sin(2 * np.pi * 3 * times_s) * (classes % 3 > 0)[:, None, None]
-        x = rng.normal(0, 15, (n, 19, 500)) + wave
-        np.save(root / f"x_{part}.npy", x.astype(np.float32))
+        visible = (classes == 1) | (classes == 2)
+        seconds = np.arange(n) // 2 + np.where(visible, 0, length_s // 2)
+        np.save(root / f"x_{part}.npy", cut[seconds].astype(np.float32))
         np.save(root / f"y_{part}.npy", classes)
     return root
 

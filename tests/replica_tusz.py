@@ -78,7 +78,7 @@ def write_tusz(root: Path) -> Path:
     folder = edf / "dev" / "aaaaaajy" / "s002_2003" / "03_tcp_ar_a"
     stem = "aaaaaajy_s002_t001"
     channels = referential("EEG {}-REF", old, without=("FZ", "PZ"), extra=extra)
-    recording(folder / f"{stem}.edf", channels, [Seizure(6, 18)], sfreq=400)
+    recording(folder / f"{stem}.edf", channels, [Seizure(6, 18)], sfreq=1000)
     (folder / f"{stem}.csv").write_text(tusz_csv(stem, TCP_LEADS, "gnsz", 6, 18))
     (folder / f"{stem}.csv_bi").write_text(tusz_csv_bi(stem, (6, 18)))
 

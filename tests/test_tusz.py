@@ -102,7 +102,7 @@ def test_an_older_release_with_tse(catalog: Catalog) -> None:
 def test_every_montage_and_rate_can_be_prepared(
     catalog: Catalog, tmp_path: Path
 ) -> None:
-    """LE and AR, with and without A1, A2, Fz and Pz, 250 to 512 Hz, an odd date."""
+    """LE and AR, with and without A1, A2, Fz and Pz, 250 to 1000 Hz, an odd date."""
     store = prepare(catalog.recordings, tmp_path / "store", SignalConfig())
     assert not store.skipped
     for stored in store.recordings:

@@ -15,7 +15,11 @@ ConfigFile = Annotated[
 ]
 DataFolder = Annotated[
     Path,
-    typer.Option(metavar="FOLDER", help="Holds manifest.tsv.", show_default=False),
+    typer.Option(
+        metavar="FOLDER",
+        help="Holds manifest.tsv, or is a store that `prepare` made.",
+        show_default=False,
+    ),
 ]
 RunFolder = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Default: runs/ and the name.")

@@ -26,8 +26,10 @@ from distilclip_eeg.config import (
     load_config,
 )
 from distilclip_eeg.corpora.catalog import in_folds
+from distilclip_eeg.corpora.index import INDEX
 from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.corpora.simulate import as_recording, prepare_simulated, simulate
+from distilclip_eeg.corpora.splits import TRAIN
 from distilclip_eeg.corpora.store import Store, StoredRecording, condition, prepare
 from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model_folder import ModelFolder
@@ -172,10 +174,20 @@ def crossvalidate(config_path: Path, data: Path, run: Path | None = None) -> Pat
     """Score every training recording by a model that never saw its patient.
 
     Returns the report: figures and every combination of detection settings.
+
+    Raises
+    ------
+    ConfigError
+        If no recording has a fold.
     """
     config = load_config(config_path)
     run = run or Path("runs") / f"{config.name}-folds"
     recordings = training_recordings(config, data, run.parent)
+    if all(r.fold is None for r in recordings):
+        raise ConfigError(
+            f"{data}: found no folds, expected them in a manifest; `reproduce` splits "
+            "other data sets by patient"
+        )
     simulated = simulated_recordings(config, run.parent)
     steps = config.training.steps
     predictions = cross_validate(
@@ -329,17 +341,50 @@ def example_windows(
 def training_recordings(
     config: Config, data: Path, beside: Path
 ) -> list[StoredRecording]:
-    """Condition the folds that the configuration names, and no other.
+    """Take the folds that the configuration names, and no other.
 
-    The store lies beside the runs and serves all that learn from these folds.
+    Of a folder with `manifest.tsv` they are conditioned first: that store lies beside
+    the runs and serves all that learn from these folds. Of a store with an official
+    split only the part `train` is taken: the others are for choices and for judging.
+
+    Parameters
+    ----------
+    data
+        A folder with `manifest.tsv`, or a store that `corpora.store.prepare` made.
+
+    Raises
+    ------
+    CorpusError
+        If it is neither, or a store made with other signal settings.
+    ConfigError
+        If a store holds nothing to learn from in these folds.
     """
-    recordings = read_manifest(data)
     folds = config.data.folds
+    if (data / INDEX).is_file():
+        stored = Store(data, config.signal).recordings
+        return _to_learn_from(stored, folds, data)
+    recordings = read_manifest(data)
     if folds:
         recordings = in_folds(recordings, folds)
     workers = os.cpu_count() or 1
     store = beside / "-".join(("store-folds", *map(str, folds)))
     return prepare(recordings, store, config.signal, workers=workers).recordings
+
+
+def _to_learn_from(
+    stored: Sequence[StoredRecording], folds: Sequence[int], data: Path
+) -> list[StoredRecording]:
+    chosen = [
+        r for r in stored if (not folds or r.fold in folds) and r.split in (None, TRAIN)
+    ]
+    if not chosen:
+        there = {str(r.split if r.fold is None else r.fold) for r in stored}
+        raise ConfigError(
+            f"{data}: found folds or parts {', '.join(sorted(there)) or 'none'}, "
+            f"expected some of {', '.join(map(str, folds)) or TRAIN} to learn from; "
+            "change data.folds, or leave it out to take all"
+        )
+    return chosen
 
 
 def _machine() -> str:

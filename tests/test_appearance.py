@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from distilclip_eeg.eeg.montage import ELECTRODES, LEADS
-from distilclip_eeg.evaluation.appearance import describe, joined, measure_windows
+from distilclip_eeg.evaluation.realism.appearance import (
+    describe,
+    joined,
+    measure_windows,
+)
 
 SFREQ, SECONDS = 256, 10
 TIMES = np.arange(SECONDS * SFREQ) / SFREQ

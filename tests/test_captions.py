@@ -13,7 +13,7 @@ from hypothesis import given
 
 from distilclip_eeg.eeg import findings as words
 from distilclip_eeg.eeg.findings import Findings, Measured
-from distilclip_eeg.evaluation.seizure_classes import CLASSES, TYPES
+from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES, TYPES
 from distilclip_eeg.model.captions import caption, class_prompts
 
 THETA = Measured(

@@ -8,9 +8,9 @@ from clips import Clip, clips
 from distilclip_eeg.corpora.splits import PatientSplit, leave_one_out, official
 from distilclip_eeg.corpora.store import Marked, StoredRecording
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.chosen_types import UNTYPED, choose_types
-from distilclip_eeg.evaluation.protocols import PROTOCOLS, trials
-from distilclip_eeg.evaluation.seizure_classes import TYPES
+from distilclip_eeg.evaluation.experiment.chosen_types import UNTYPED, choose_types
+from distilclip_eeg.evaluation.experiment.protocols import PROTOCOLS, trials
+from distilclip_eeg.evaluation.experiment.seizure_classes import TYPES
 
 FOCAL, ABSENCE, TONIC = (TYPES[f"sz_{t}"] for t in ("foc_ia", "gen_nm", "gen_m_tonic"))
 

@@ -15,7 +15,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from distilclip_eeg.evaluation.class_figures import (
+from distilclip_eeg.evaluation.experiment.class_figures import (
     class_figures,
     confusion_counts,
     figure_names,

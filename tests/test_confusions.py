@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.confusions import Confusion, confusions
+from distilclip_eeg.evaluation.experiment.confusions import Confusion, confusions
 from distilclip_eeg.explain.confusion import draw_confusions
 
 TABLE = "segment\tpatient\tpart\tlabel\tprobability\n"

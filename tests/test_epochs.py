@@ -12,7 +12,7 @@ from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.corpora.simulate import Simulated, simulate
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.eeg.signal import Conditioned
-from distilclip_eeg.evaluation.epochs import (
+from distilclip_eeg.evaluation.realism.epochs import (
     ICU_PATTERNS,
     SIMULATED,
     Clip,

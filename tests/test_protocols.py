@@ -12,7 +12,7 @@ from clips import Clip, clips
 from distilclip_eeg.corpora.splits import PatientSplit, k_fold, leave_one_out
 from distilclip_eeg.corpora.store import Marked, StoredRecording
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.protocols import (
+from distilclip_eeg.evaluation.experiment.protocols import (
     LEAKY,
     PROTOCOLS,
     Protocol,

@@ -17,12 +17,18 @@ from sklearn.metrics import roc_auc_score
 from distilclip_eeg.cli import main
 from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation import realism, realism_report
-from distilclip_eeg.evaluation.appearance import Measured, describe
-from distilclip_eeg.evaluation.carry_over import carry_over
-from distilclip_eeg.evaluation.epochs import SIMULATED, Epoch
-from distilclip_eeg.evaluation.realism import Pool, common_leads, compare, compare_all
-from distilclip_eeg.evaluation.realism_report import measure_realism, write_scores
+from distilclip_eeg.evaluation.realism import report as realism_report
+from distilclip_eeg.evaluation.realism import telling_apart
+from distilclip_eeg.evaluation.realism.appearance import Measured, describe
+from distilclip_eeg.evaluation.realism.carry_over import carry_over
+from distilclip_eeg.evaluation.realism.epochs import SIMULATED, Epoch
+from distilclip_eeg.evaluation.realism.report import measure_realism, write_scores
+from distilclip_eeg.evaluation.realism.telling_apart import (
+    Pool,
+    common_leads,
+    compare,
+    compare_all,
+)
 from distilclip_eeg.explain.side_by_side import choose_rows, write_pages
 from small_corpus import write_corpus
 
@@ -33,9 +39,9 @@ RESULTS = REPO / "docs" / "results" / "realism"
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realism, "TREES", 10)
-    monkeypatch.setattr(realism, "RESAMPLES", 50)
-    monkeypatch.setattr(realism, "FOLDS", 2)
+    monkeypatch.setattr(telling_apart, "TREES", 10)
+    monkeypatch.setattr(telling_apart, "RESAMPLES", 50)
+    monkeypatch.setattr(telling_apart, "FOLDS", 2)
 
 
 def pool(
@@ -100,11 +106,11 @@ def test_a_person_seen_in_training_is_never_judged() -> None:
     assert np.mean(found) < 0.75
 
 
-def compared(shift: float) -> realism.Comparison:
+def compared(shift: float) -> telling_apart.Comparison:
     return told(pool(*people("a", 5, 0.0), *people("b", 5, shift)), 0)
 
 
-def told(windows: Pool, seed: int) -> realism.Comparison:
+def told(windows: Pool, seed: int) -> telling_apart.Comparison:
     sides = (windows.dataset == "a", windows.dataset == "b")
     return compare(windows, "seizure", "a", "b", *sides, seed)
 
@@ -114,7 +120,7 @@ def test_area_is_that_of_scikit_learn() -> None:
     y = rng.random(200) < 0.4
     scores = np.round(rng.normal(0, 1, 200) + y, 1)  # with ties
     groups = np.array([f"{side}{rng.integers(5)}" for side in y])
-    area = realism._area(y, scores, groups, rng)
+    area = telling_apart._area(y, scores, groups, rng)
     assert area.value == pytest.approx(roc_auc_score(y, scores))
     assert area.low < area.value < area.high
 
@@ -124,7 +130,7 @@ def test_area_by_a_feature_is_that_of_scikit_learn() -> None:
     y = rng.random(100) < 0.5
     x = rng.normal(0, 1, (100, 3)).round(1)
     x[:, 1] += y
-    best = realism._telling(x.astype(np.float32), y, ("p", "q", "r"))[0]
+    best = telling_apart._telling(x.astype(np.float32), y, ("p", "q", "r"))[0]
     assert best.feature == "q"
     assert best.auroc == pytest.approx(roc_auc_score(y, x[:, 1].astype(np.float32)))
 

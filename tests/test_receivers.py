@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from distilclip_eeg.evaluation.protocol_table import Curve
+from distilclip_eeg.evaluation.experiment.protocol_table import Curve
 from distilclip_eeg.explain.receivers import draw_receivers
 
 

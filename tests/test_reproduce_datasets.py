@@ -20,11 +20,16 @@ from corpus_replicas import write_aubmc, write_chbmit, write_siena, write_tusz
 from distilclip_eeg.cli import app
 from distilclip_eeg.corpora.aubmc_segments import CLASSES as SHIPPED
 from distilclip_eeg.errors import ConfigError, CorpusError
-from distilclip_eeg.evaluation.protocol_report import markdown
-from distilclip_eeg.evaluation.protocol_table import table_of
-from distilclip_eeg.evaluation.protocols import LEAK
-from distilclip_eeg.evaluation.scored_segments import Key, Row, read_scored, write_rows
-from distilclip_eeg.evaluation.seizure_classes import INVISIBLE, TYPES
+from distilclip_eeg.evaluation.experiment.protocol_report import markdown
+from distilclip_eeg.evaluation.experiment.protocol_table import table_of
+from distilclip_eeg.evaluation.experiment.protocols import LEAK
+from distilclip_eeg.evaluation.experiment.scored_segments import (
+    Key,
+    Row,
+    read_scored,
+    write_rows,
+)
+from distilclip_eeg.evaluation.experiment.seizure_classes import INVISIBLE, TYPES
 from distilclip_eeg.training.run_folder import load_run
 from replica_types import write_typed_aubmc, write_typed_tusz
 

@@ -23,17 +23,17 @@ from distilclip_eeg.config import (
 from distilclip_eeg.corpora.splits import PatientSplit
 from distilclip_eeg.corpora.store import Store
 from distilclip_eeg.errors import ConfigError, CorpusError
-from distilclip_eeg.evaluation import protocol_table
-from distilclip_eeg.evaluation.protocol_report import markdown
-from distilclip_eeg.evaluation.protocol_table import table_of, write_table
-from distilclip_eeg.evaluation.protocols import LEAK, random_trial
-from distilclip_eeg.evaluation.scored_segments import (
+from distilclip_eeg.evaluation.experiment import protocol_table
+from distilclip_eeg.evaluation.experiment.protocol_report import markdown
+from distilclip_eeg.evaluation.experiment.protocol_table import table_of, write_table
+from distilclip_eeg.evaluation.experiment.protocols import LEAK, random_trial
+from distilclip_eeg.evaluation.experiment.scored_segments import (
     COLUMNS,
     Key,
     read_scored,
     write_scored,
 )
-from distilclip_eeg.evaluation.segment_forest import (
+from distilclip_eeg.evaluation.experiment.segment_forest import (
     forest_probability,
     shuffled_within_patients,
 )

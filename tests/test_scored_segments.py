@@ -10,8 +10,8 @@ import pytest
 from clips import Clip, clips
 from distilclip_eeg.corpora.store import Marked
 from distilclip_eeg.errors import ConfigError, CorpusError
-from distilclip_eeg.evaluation.protocols import segments
-from distilclip_eeg.evaluation.scored_segments import (
+from distilclip_eeg.evaluation.experiment.protocols import segments
+from distilclip_eeg.evaluation.experiment.scored_segments import (
     ABOUT,
     COLUMNS,
     Key,
@@ -19,7 +19,7 @@ from distilclip_eeg.evaluation.scored_segments import (
     read_scored,
     write_scored,
 )
-from distilclip_eeg.evaluation.seizure_classes import CLASSES, TYPES
+from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES, TYPES
 
 KEY = Key("patient", "forest", 3, "a to b")
 SEVERAL = ("background", TYPES["sz_foc_ia"], TYPES["sz_gen_nm"])

@@ -12,8 +12,12 @@ import torch
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.store import Store
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.protocols import Segment, random_trial, segments
-from distilclip_eeg.evaluation.seizure_classes import second_shares
+from distilclip_eeg.evaluation.experiment.protocols import (
+    Segment,
+    random_trial,
+    segments,
+)
+from distilclip_eeg.evaluation.experiment.seizure_classes import second_shares
 from distilclip_eeg.training.segments import SegmentBatches
 from small_corpus import SIGNAL, small_store
 

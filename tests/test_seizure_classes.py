@@ -12,8 +12,8 @@ from distilclip_eeg.corpora.aubmc_segments import CLASSES as AUBMC
 from distilclip_eeg.corpora.aubmc_types import EVENT_TYPES as AUBMC_TYPES
 from distilclip_eeg.corpora.store import Marked, overlap_per_second
 from distilclip_eeg.corpora.tusz_annotations import EVENT_TYPES as TUSZ
-from distilclip_eeg.evaluation.protocols import random_trial, segments
-from distilclip_eeg.evaluation.seizure_classes import (
+from distilclip_eeg.evaluation.experiment.protocols import random_trial, segments
+from distilclip_eeg.evaluation.experiment.seizure_classes import (
     CLASSES,
     INVISIBLE,
     TYPES,

@@ -25,20 +25,20 @@ from distilclip_eeg.corpora.store import Store
 from distilclip_eeg.detection.runtime import Scores
 from distilclip_eeg.detection.windows import SecondScorer
 from distilclip_eeg.eeg.signal import Conditioned
-from distilclip_eeg.evaluation import event_table
-from distilclip_eeg.evaluation.event_table import (
+from distilclip_eeg.evaluation.experiment import event_table
+from distilclip_eeg.evaluation.experiment.event_table import (
     Heard,
     events_of,
     seconds_path,
     timed,
     write_events,
 )
+from distilclip_eeg.evaluation.experiment.scored_segments import Key
 from distilclip_eeg.evaluation.predictions import (
     Prediction,
     read_predictions,
     save_predictions,
 )
-from distilclip_eeg.evaluation.scored_segments import Key
 from distilclip_eeg.explain.event_pictures import write_event_pictures
 from distilclip_eeg.training.predict import predict
 from distilclip_eeg.training.reproduction import WORK, Experiment, run_jobs

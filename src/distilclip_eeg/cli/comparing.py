@@ -33,7 +33,7 @@ def realism(
     from distilclip_eeg.detection.outputs import check_outputs
 
     with extra("evaluate"):
-        from distilclip_eeg.evaluation import realism_report as report
+        from distilclip_eeg.evaluation.realism import report
     from distilclip_eeg.explain import side_by_side
 
     check_outputs(

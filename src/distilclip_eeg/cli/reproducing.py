@@ -78,7 +78,7 @@ def reproduce(
 ) -> None:
     """Repeat the paper's experiment; started again it goes on."""
     with extra("train"), extra("evaluate"):
-        from distilclip_eeg.evaluation import protocols as known
+        from distilclip_eeg.evaluation.experiment import protocols as known
         from distilclip_eeg.training import reproduction
 
     if classes == "shipped":
@@ -108,7 +108,7 @@ def _of_types(experiment: Experiment) -> Experiment:
     """Make each type of seizure a class, and name those that cannot be one."""
     from dataclasses import replace
 
-    from distilclip_eeg.evaluation.chosen_types import choose_types
+    from distilclip_eeg.evaluation.experiment.chosen_types import choose_types
 
     assert experiment.split is not None
     classes, left_out = choose_types(experiment.recordings, experiment.split)
@@ -119,7 +119,7 @@ def _of_types(experiment: Experiment) -> Experiment:
 
 
 def _shipped(dataset: str, root: Path, output: Path, seeds: int) -> dict[str, Any]:
-    from distilclip_eeg.evaluation.shipped_segments import score_shipped
+    from distilclip_eeg.evaluation.experiment.shipped_segments import score_shipped
 
     if dataset != "aubmc":
         raise ConfigError(f"found classes 'shipped' of {dataset}, expected aubmc")
@@ -128,7 +128,7 @@ def _shipped(dataset: str, root: Path, output: Path, seeds: int) -> dict[str, An
 
 def _write_events(experiment: Experiment, output: Path) -> None:
     """Let networks hear whole recordings of people they never saw, and count events."""
-    from distilclip_eeg.evaluation.event_table import events_of, write_events
+    from distilclip_eeg.evaluation.experiment.event_table import events_of, write_events
     from distilclip_eeg.explain.event_pictures import write_event_pictures
     from distilclip_eeg.training.reproduction import about
     from distilclip_eeg.training.whole_recordings import listen_to_tested
@@ -148,9 +148,9 @@ def _write_events(experiment: Experiment, output: Path) -> None:
 
 def _finish(output: Path, about: dict[str, Any]) -> None:
     """Write table and pictures of all that is done in a folder."""
-    from distilclip_eeg.evaluation import protocol_table
-    from distilclip_eeg.evaluation.confusions import confusions
-    from distilclip_eeg.evaluation.protocol_report import markdown
+    from distilclip_eeg.evaluation.experiment import protocol_table
+    from distilclip_eeg.evaluation.experiment.confusions import confusions
+    from distilclip_eeg.evaluation.experiment.protocol_report import markdown
     from distilclip_eeg.explain.confusion import draw_confusions
     from distilclip_eeg.explain.drawing import save_figure
     from distilclip_eeg.explain.receivers import draw_receivers

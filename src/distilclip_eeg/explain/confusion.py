@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from distilclip_eeg.evaluation.confusions import Confusion
+from distilclip_eeg.evaluation.experiment.confusions import Confusion
 from distilclip_eeg.explain.receivers import LARGE, NORMAL, SMALL
 
 CELL_IN: Final = 0.82

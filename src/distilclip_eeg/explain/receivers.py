@@ -13,7 +13,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from distilclip_eeg.evaluation.protocol_table import Curve
+from distilclip_eeg.evaluation.experiment.protocol_table import Curve
 
 PANEL_IN: Final = 4.2
 TITLE_IN: Final = 1.4  # above the panels, for title and warning

@@ -21,7 +21,7 @@ from PIL import Image
 
 from distilclip_eeg.eeg.annotations import written_whole
 from distilclip_eeg.eeg.montage import LEADS
-from distilclip_eeg.evaluation.epochs import (
+from distilclip_eeg.evaluation.realism.epochs import (
     ALWAYS_AWAKE,
     AWAKE,
     SIMULATED,

@@ -21,16 +21,24 @@ from distilclip_eeg.config import Config, DataConfig
 from distilclip_eeg.corpora.splits import PatientSplit
 from distilclip_eeg.corpora.store import Crop, StoredRecording
 from distilclip_eeg.detection.windows import WINDOW_SHARE, log_odds
-from distilclip_eeg.evaluation.chosen_types import LeftOut
-from distilclip_eeg.evaluation.protocols import Protocol, Segment, Trial, trials
-from distilclip_eeg.evaluation.scored_segments import (
+from distilclip_eeg.evaluation.experiment.chosen_types import LeftOut
+from distilclip_eeg.evaluation.experiment.protocols import (
+    Protocol,
+    Segment,
+    Trial,
+    trials,
+)
+from distilclip_eeg.evaluation.experiment.scored_segments import (
     Key,
     Probability,
     claim,
     write_scored,
 )
-from distilclip_eeg.evaluation.segment_forest import forest_probability, in_parts
-from distilclip_eeg.evaluation.seizure_classes import CLASSES
+from distilclip_eeg.evaluation.experiment.segment_forest import (
+    forest_probability,
+    in_parts,
+)
+from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES
 from distilclip_eeg.evaluation.windows import WINDOW_S
 from distilclip_eeg.training.distillation import Teacher
 from distilclip_eeg.training.fit import fit

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.store import Crop
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.protocols import Segment
-from distilclip_eeg.evaluation.seizure_classes import CLASSES, second_shares
+from distilclip_eeg.evaluation.experiment.protocols import Segment
+from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES, second_shares
 from distilclip_eeg.evaluation.windows import WINDOW_S
 from distilclip_eeg.training.augment import augment
 from distilclip_eeg.training.batches import Batch, collate, describe, made_ahead

@@ -17,11 +17,11 @@ import torch
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.store import StoredRecording
 from distilclip_eeg.detection.models import Model
-from distilclip_eeg.evaluation.event_table import Heard, seconds_path
+from distilclip_eeg.evaluation.experiment.event_table import Heard, seconds_path
+from distilclip_eeg.evaluation.experiment.protocols import LEAKY
 from distilclip_eeg.evaluation.listening import listen
 from distilclip_eeg.evaluation.material import stored_material
 from distilclip_eeg.evaluation.predictions import Prediction, save_predictions
-from distilclip_eeg.evaluation.protocols import LEAKY
 from distilclip_eeg.training.predict import TorchRuntime
 from distilclip_eeg.training.reproduction import (
     DONE,

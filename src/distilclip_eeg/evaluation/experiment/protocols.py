@@ -29,7 +29,7 @@ from distilclip_eeg.corpora.splits import (
 )
 from distilclip_eeg.corpora.store import StoredRecording, overlap_per_second
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.seizure_classes import (
+from distilclip_eeg.evaluation.experiment.seizure_classes import (
     BACKGROUND,
     CLASSES,
     spans_of,

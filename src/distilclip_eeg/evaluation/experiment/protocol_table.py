@@ -21,17 +21,17 @@ from scipy.stats import t
 from sklearn.metrics import roc_curve
 
 from distilclip_eeg.eeg.annotations import written_whole
-from distilclip_eeg.evaluation.class_figures import (
+from distilclip_eeg.evaluation.experiment.class_figures import (
     RECALL,
     class_figures,
     confusion_counts,
     count_figures,
     figure_names,
 )
+from distilclip_eeg.evaluation.experiment.protocols import LEAK, LEAKY
+from distilclip_eeg.evaluation.experiment.scored_segments import Scored, read_scored
+from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES, INVISIBLE
 from distilclip_eeg.evaluation.intervals import DRAWS, LEVEL, Interval, drawn
-from distilclip_eeg.evaluation.protocols import LEAK, LEAKY
-from distilclip_eeg.evaluation.scored_segments import Scored, read_scored
-from distilclip_eeg.evaluation.seizure_classes import CLASSES, INVISIBLE
 from distilclip_eeg.evaluation.windows import window_figures
 
 FIGURES: Final = ("accuracy", "balanced_accuracy", "f1", "auroc")

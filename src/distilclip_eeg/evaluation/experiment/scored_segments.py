@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from distilclip_eeg.corpora.catalog import person_of
 from distilclip_eeg.eeg.annotations import written_whole
 from distilclip_eeg.errors import ConfigError, CorpusError
-from distilclip_eeg.evaluation.protocols import Segment
-from distilclip_eeg.evaluation.seizure_classes import CLASSES
+from distilclip_eeg.evaluation.experiment.protocols import Segment
+from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES
 
 ABOUT: Final = ("segment", "patient", "part", "label")
 COLUMNS: Final = (*ABOUT, "probability")

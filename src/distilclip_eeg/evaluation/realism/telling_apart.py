@@ -21,8 +21,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from distilclip_eeg.evaluation.appearance import Measured, describe
-from distilclip_eeg.evaluation.epochs import (
+from distilclip_eeg.evaluation.realism.appearance import Measured, describe
+from distilclip_eeg.evaluation.realism.epochs import (
     ALWAYS_AWAKE,
     AWAKE,
     SIMULATED,

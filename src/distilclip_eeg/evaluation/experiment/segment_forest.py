@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from distilclip_eeg.evaluation import forest
-from distilclip_eeg.evaluation.protocols import Segment, Trial
-from distilclip_eeg.evaluation.scored_segments import Probability
-from distilclip_eeg.evaluation.seizure_classes import CLASSES
+from distilclip_eeg.evaluation.experiment.protocols import Segment, Trial
+from distilclip_eeg.evaluation.experiment.scored_segments import Probability
+from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES
 from distilclip_eeg.evaluation.windows import WINDOW_S
 
 Values = NDArray[np.float32]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from distilclip_eeg.evaluation.appearance import describe
-from distilclip_eeg.evaluation.epochs import SIMULATED
-from distilclip_eeg.evaluation.realism import (
+from distilclip_eeg.evaluation.realism.appearance import describe
+from distilclip_eeg.evaluation.realism.epochs import SIMULATED
+from distilclip_eeg.evaluation.realism.telling_apart import (
     Pool,
     common_leads,
     new_forest,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from distilclip_eeg.evaluation.class_figures import RECALL
+from distilclip_eeg.evaluation.experiment.class_figures import RECALL
+from distilclip_eeg.evaluation.experiment.protocol_table import PUBLISHED, sections
+from distilclip_eeg.evaluation.experiment.protocols import LEAKY
 from distilclip_eeg.evaluation.intervals import DRAWS
-from distilclip_eeg.evaluation.protocol_table import PUBLISHED, sections
-from distilclip_eeg.evaluation.protocols import LEAKY
 
 SEGMENTS: Final = (
     "Segments of 10 s, hop 5 s (10 s under `paper_disjoint`), those less than half "

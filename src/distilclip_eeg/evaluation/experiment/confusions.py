@@ -14,9 +14,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from distilclip_eeg.evaluation.class_figures import confusion_counts
-from distilclip_eeg.evaluation.scored_segments import Scored, read_scored
-from distilclip_eeg.evaluation.seizure_classes import CLASSES
+from distilclip_eeg.evaluation.experiment.class_figures import confusion_counts
+from distilclip_eeg.evaluation.experiment.scored_segments import Scored, read_scored
+from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES
 from distilclip_eeg.evaluation.windows import CELLS
 
 

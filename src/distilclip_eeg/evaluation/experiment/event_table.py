@@ -29,6 +29,7 @@ from distilclip_eeg.evaluation.event_curves import (
     latencies,
     mean_curve,
 )
+from distilclip_eeg.evaluation.experiment.scored_segments import PREDICTIONS, Key
 from distilclip_eeg.evaluation.intervals import DRAWS, LEVEL, Interval, drawn
 from distilclip_eeg.evaluation.outcomes import outcome_of
 from distilclip_eeg.evaluation.predictions import (
@@ -36,7 +37,6 @@ from distilclip_eeg.evaluation.predictions import (
     Stretch,
     read_predictions,
 )
-from distilclip_eeg.evaluation.scored_segments import PREDICTIONS, Key
 from distilclip_eeg.evaluation.thresholds import RATES_PER_DAY, Sweep, sweep
 
 SECONDS: Final = "seconds"  # below the folder of an experiment

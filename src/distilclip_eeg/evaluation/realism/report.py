@@ -20,15 +20,15 @@ from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.catalog import CorpusRecording
 from distilclip_eeg.eeg.annotations import written_whole
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.appearance import measure_windows
-from distilclip_eeg.evaluation.carry_over import Carried, carry_over
-from distilclip_eeg.evaluation.epochs import (
+from distilclip_eeg.evaluation.realism.appearance import measure_windows
+from distilclip_eeg.evaluation.realism.carry_over import Carried, carry_over
+from distilclip_eeg.evaluation.realism.epochs import (
     Epoch,
     real_epochs,
     simulated_epochs,
     thinned,
 )
-from distilclip_eeg.evaluation.realism import (
+from distilclip_eeg.evaluation.realism.telling_apart import (
     FOLDS,
     RESAMPLES,
     TREES,

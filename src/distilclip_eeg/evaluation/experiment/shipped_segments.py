@@ -23,9 +23,17 @@ from distilclip_eeg.corpora.aubmc_segments import (
     Segments,
     read_segments,
 )
+from distilclip_eeg.evaluation.experiment.scored_segments import (
+    Key,
+    Row,
+    claim,
+    write_rows,
+)
+from distilclip_eeg.evaluation.experiment.segment_forest import (
+    probabilities,
+    several_classes,
+)
 from distilclip_eeg.evaluation.forest import BLOCK, window_features
-from distilclip_eeg.evaluation.scored_segments import Key, Row, claim, write_rows
-from distilclip_eeg.evaluation.segment_forest import probabilities, several_classes
 
 MODEL: Final = "forest"
 PART: Final = "shipped"

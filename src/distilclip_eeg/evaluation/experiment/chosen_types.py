@@ -14,8 +14,12 @@ from distilclip_eeg.corpora.catalog import person_of
 from distilclip_eeg.corpora.splits import PatientSplit
 from distilclip_eeg.corpora.store import StoredRecording
 from distilclip_eeg.errors import CorpusError
-from distilclip_eeg.evaluation.protocols import TEST_SHARE, Segment, segments
-from distilclip_eeg.evaluation.seizure_classes import BACKGROUND, TYPES, type_name
+from distilclip_eeg.evaluation.experiment.protocols import TEST_SHARE, Segment, segments
+from distilclip_eeg.evaluation.experiment.seizure_classes import (
+    BACKGROUND,
+    TYPES,
+    type_name,
+)
 from distilclip_eeg.evaluation.windows import HOP_S, WINDOW_S
 
 MIN_PATIENTS: Final = 2

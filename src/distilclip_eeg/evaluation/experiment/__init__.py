@@ -1,0 +1,1 @@
+"""The paper's experiment: segments, splits leaky and honest, one table."""

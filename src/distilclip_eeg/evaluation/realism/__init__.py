@@ -1,0 +1,1 @@
+"""How well simulated recordings are told from real ones, and by what."""

@@ -30,6 +30,7 @@ from distilclip_eeg.evaluation.experiment.scored_segments import (
     write_rows,
 )
 from distilclip_eeg.evaluation.experiment.seizure_classes import INVISIBLE, TYPES
+from distilclip_eeg.training.reproduction import WORK
 from distilclip_eeg.training.run_folder import load_run
 from replica_types import write_typed_aubmc, write_typed_tusz
 
@@ -144,7 +145,7 @@ def test_types_of_tusz(
     assert f"| {pooled['pooled']:.3f} [{pooled['pooled_low']:.3f}, " in text
     labels = {s for one in read_scored(tmp_path / "out") for s in one.labels.tolist()}
     assert labels == {0, 1, 2}
-    runs = tmp_path / "out/work/runs/predictions/patient"
+    runs = tmp_path / "out" / WORK / "runs/predictions/patient"
     student, _ = load_run(runs / "student/seed0-eval")
     assert student.model.classes == tuple(classes)
     assert student.distillation.teacher_sha256

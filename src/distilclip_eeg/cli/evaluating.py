@@ -82,13 +82,8 @@ def evaluate(
         from distilclip_eeg.evaluation import evaluate as run
         from distilclip_eeg.evaluation.cost import cost_of
         from distilclip_eeg.evaluation.tables import scores_table
-    from distilclip_eeg.detection.outputs import check_outputs
-
     if output is not None:
-        from distilclip_eeg.explain.event_pictures import PICTURES
-
-        written = (run.PREDICTIONS, run.SCORES, run.TABLE, *PICTURES)
-        check_outputs([output / file for file in written], force=force)
+        _check_free(output, force=force)
     models = run.Models(
         model,
         precision,
@@ -111,6 +106,20 @@ def evaluate(
         run.write_scores(output, scores, done.predictions)
         _draw(output, scores["name"], done)
     typer.echo(scores_table(scores), nl=False)
+    _tell_failures(done)
+
+
+def _check_free(output: Path, *, force: bool) -> None:
+    """Refuse before hours of work what could not be written after them."""
+    from distilclip_eeg.detection.outputs import check_outputs
+    from distilclip_eeg.evaluation import evaluate as run
+    from distilclip_eeg.explain.event_pictures import PICTURES
+
+    written = (run.PREDICTIONS, run.SCORES, run.TABLE, *PICTURES)
+    check_outputs([output / file for file in written], force=force)
+
+
+def _tell_failures(done: Evaluated) -> None:
     for recording, reason in done.skipped.items():
         say(f"{recording}: {reason}")
     if done.n_failed:

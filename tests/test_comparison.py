@@ -12,8 +12,8 @@ from distilclip_eeg.cli import main
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.simulate import prepare_simulated
 from distilclip_eeg.evaluation.assessment import Assessment, Patient
-from distilclip_eeg.evaluation.intervals import intervals
-from distilclip_eeg.evaluation.runs import SHOWN, above, row_of
+from distilclip_eeg.evaluation.intervals import difference, intervals
+from distilclip_eeg.evaluation.runs import SHOWN, Recipe, above, row_of
 from small_corpus import write_corpus
 from test_commands import CONFIG
 
@@ -31,7 +31,7 @@ def assessment(seed: int) -> Assessment:
 
 def test_a_row_is_the_mean_over_runs() -> None:
     runs = [assessment(seed) for seed in range(3)]
-    row = row_of(runs, draws=50)["auroc_pooled"]
+    row = row_of(Recipe(runs), draws=50)["auroc_pooled"]
     each = [run.figures()[SHOWN["auroc_pooled"]] for run in runs]
     assert row.runs == pytest.approx(each, abs=1e-5)
     assert row.value == pytest.approx(np.mean(each), abs=1e-5)
@@ -44,15 +44,28 @@ def test_a_row_is_the_mean_over_runs() -> None:
 def test_one_run_has_the_interval_of_its_assessment() -> None:
     run = assessment(0)
     want = intervals(run, draws=50)[SHOWN["auroc_pooled"]]
-    row = row_of([run], draws=50)["auroc_pooled"]
+    row = row_of(Recipe([run]), draws=50)["auroc_pooled"]
     assert (row.value, row.low, row.high) == pytest.approx(tuple(want), abs=1e-5)
 
 
 def test_a_recipe_is_not_above_itself() -> None:
-    runs = [assessment(seed) for seed in range(2)]
-    for row in above(runs, runs, draws=20).values():
+    recipe = Recipe([assessment(seed) for seed in range(2)])
+    for row in above(recipe, recipe, draws=20).values():
         assert row.value in (0, None)
         assert row.high in (0, None)
+
+
+def test_two_recipes_are_compared_on_the_same_draws() -> None:
+    """As `intervals.difference` does it, with one run each; no draw is had twice."""
+    a, b = assessment(0), assessment(1)
+    one, other = Recipe([a]), Recipe([b])
+    row_of(one, draws=20)
+    row_of(other, draws=20)
+    n_known = len(one._known)
+    row = above(one, other, draws=20)["auroc_pooled"]
+    want = difference(a, b, draws=20)[SHOWN["auroc_pooled"]]
+    assert (row.value, row.low, row.high) == pytest.approx(tuple(want), abs=1e-5)
+    assert len(one._known) == n_known
 
 
 @pytest.fixture

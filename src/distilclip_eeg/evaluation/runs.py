@@ -51,16 +51,34 @@ class Row:
         return asdict(self)
 
 
-def row_of(
-    runs: Sequence[Assessment], draws: int = DRAWS, seed: int = 0
-) -> dict[str, Row]:
-    """Give the figures of `SHOWN` for the runs of one recipe."""
-    return _rows(lambda weights: _mean(runs, weights), runs, None, draws, seed)
+class Recipe:
+    """Several runs of one recipe.
+
+    What was had for one draw of patients is kept: every other recipe is compared on
+    the same draws.
+    """
+
+    def __init__(self, runs: Sequence[Assessment]) -> None:
+        self.runs = tuple(runs)
+        self._known: dict[bytes, Figures] = {}
+
+    def figures(self, weights: Weights) -> Figures:
+        """Give the mean over runs of the figures of `SHOWN`."""
+        key = weights.tobytes()
+        if key not in self._known:
+            each = [_shown(run.figures(weights)) for run in self.runs]
+            self._known[key] = {
+                name: float(np.mean([one[name] for one in each])) for name in SHOWN
+            }
+        return self._known[key]
 
 
-def above(
-    a: Sequence[Assessment], b: Sequence[Assessment], draws: int = DRAWS, seed: int = 0
-) -> dict[str, Row]:
+def row_of(recipe: Recipe, draws: int = DRAWS, seed: int = 0) -> dict[str, Row]:
+    """Give the figures of `SHOWN` for one recipe."""
+    return _rows(recipe.figures, recipe.runs, None, draws, seed)
+
+
+def above(a: Recipe, b: Recipe, draws: int = DRAWS, seed: int = 0) -> dict[str, Row]:
     """Give by how much recipe `a` is above recipe `b`; `runs` are run by run.
 
     Raises
@@ -68,16 +86,17 @@ def above(
     DistilClipError
         If they were not scored on the same patients.
     """
-    if len({tuple(run.patients) for run in (*a, *b)}) != 1:
+    if len({tuple(run.patients) for run in (*a.runs, *b.runs)}) != 1:
         raise DistilClipError(
             "found recipes scored on other patients, expected the same for both"
         )
 
     def difference(weights: Weights) -> Figures:
-        first, second = _mean(a, weights), _mean(b, weights)
+        first, second = a.figures(weights), b.figures(weights)
         return {name: first[name] - second[name] for name in first}
 
-    return _rows(difference, a, b if len(a) == len(b) else None, draws, seed)
+    others = b.runs if len(a.runs) == len(b.runs) else None
+    return _rows(difference, a.runs, others, draws, seed)
 
 
 def _rows(
@@ -102,11 +121,6 @@ def _rows(
         )
         for name, interval in found.items()
     }
-
-
-def _mean(runs: Sequence[Assessment], weights: Weights) -> Figures:
-    each = [_shown(run.figures(weights)) for run in runs]
-    return {name: float(np.mean([one[name] for one in each])) for name in SHOWN}
 
 
 def _shown(figures: Figures) -> Figures:

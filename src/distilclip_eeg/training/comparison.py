@@ -30,7 +30,7 @@ from distilclip_eeg.evaluation.predictions import (
     save_predictions,
 )
 from distilclip_eeg.evaluation.report import provenance
-from distilclip_eeg.evaluation.runs import DRAWS, Row, above, row_of
+from distilclip_eeg.evaluation.runs import DRAWS, Recipe, Row, above, row_of
 from distilclip_eeg.training.export import count_parameters, export
 from distilclip_eeg.training.run_folder import load_run
 from distilclip_eeg.training.trained import load_trained
@@ -188,7 +188,7 @@ def _table(
     settings = DetectionConfig()  # the sweep over thresholds starts from these
     assessed = {
         name: {
-            where: [Assessment.of_predictions(run, settings) for run in runs]
+            where: Recipe([Assessment.of_predictions(run, settings) for run in runs])
             for where, runs in by_data.items()
         }
         for name, by_data in judgements.items()
@@ -196,7 +196,7 @@ def _table(
     rows = {
         name: {
             "cost": costs.get(name),
-            **{where: _dicts(row_of(runs)) for where, runs in by_data.items()},
+            **{where: _dicts(row_of(recipe)) for where, recipe in by_data.items()},
         }
         for name, by_data in assessed.items()
     }

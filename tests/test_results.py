@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from distilclip_eeg.corpora.store import Marked
+from distilclip_eeg.training.comparison import markdown
 from distilclip_eeg.training.experiments import summary
 from distilclip_eeg.training.predict import Prediction
 
@@ -106,3 +107,15 @@ def test_the_shipped_settings_are_those_of_the_figures(
     shipped = json.loads((PRETRAINED / name / "config.json").read_text())
     assert shipped["detection"] == folds["config"]["detection"]
     assert shipped["signal"]["hop_s"] == folds["config"]["signal"]["hop_s"]
+
+
+def test_the_table_of_distillation_says_what_its_numbers_say() -> None:
+    folder = RESULTS / "distillation"
+    table = json.loads((folder / "table.json").read_text())
+    assert markdown(table) == (folder / "table.md").read_text()
+    assert table["data"]["folds"] == [4]
+    for name, row in table["rows"].items():
+        for where in ("real", "simulated"):
+            figure = row[where]["auroc"]
+            assert len(figure["runs"]) == 3, name
+            assert figure["value"] == pytest.approx(np.mean(figure["runs"]), abs=1e-3)

@@ -10,10 +10,12 @@ import pytest
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.index import INDEX
 from distilclip_eeg.corpora.simulate import as_recording, prepare_simulated, simulate
+from distilclip_eeg.corpora.simulation.recording import GENERATION
 from distilclip_eeg.corpora.store import Store, StoredRecording, condition
 
 SIGNAL = SignalConfig()
 SEEDS, DURATION_S = (3, 4), 120
+LOUDNESS_UV = 35.3  # root mean square of the first minute that seed 3 gives
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_a_store_of_these_seeds_is_opened_as_it_is(folder: Path) -> None:
 
 def test_after_a_kill_only_the_rest_is_drawn(folder: Path) -> None:
     (folder / INDEX).unlink()
-    (folder / "000004.120.json").unlink()
+    (folder / f"000004.120.g{GENERATION}.json").unlink()
     kept = folder / "000003.signal.npy"
     before = kept.stat().st_mtime_ns
     store = prepare_simulated(SEEDS, folder, SIGNAL, duration_s=DURATION_S)
@@ -71,6 +73,22 @@ def test_after_a_kill_only_the_rest_is_drawn(folder: Path) -> None:
 
 def test_what_an_older_version_noted_is_drawn_again(folder: Path) -> None:
     (folder / INDEX).unlink()
-    (folder / "000003.120.json").write_text('{"name": "simulated-000003"}')
+    entry = folder / f"000003.120.g{GENERATION}.json"
+    entry.write_text('{"name": "simulated-000003"}')
     store = prepare_simulated(SEEDS, folder, SIGNAL, duration_s=DURATION_S)
     assert store.recordings[0].n_seconds == DURATION_S
+
+
+def test_what_another_simulator_drew_is_drawn_again(folder: Path) -> None:
+    for entry in folder.glob("*.json"):
+        old = entry.with_name(entry.name.replace(f".g{GENERATION}.", ".g1."))
+        entry.replace(old)
+    (folder / INDEX).unlink()
+    prepare_simulated(SEEDS, folder, SIGNAL, duration_s=DURATION_S)
+    assert (folder / f"000003.120.g{GENERATION}.json").is_file()
+
+
+def test_other_samples_are_another_generation() -> None:
+    # Who changes what a seed gives raises GENERATION and notes the new loudness here.
+    eeg = simulate(3, 60.0).eeg
+    assert (GENERATION, round(float(np.sqrt(np.mean(eeg**2))), 1)) == (2, LOUDNESS_UV)

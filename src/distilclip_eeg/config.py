@@ -94,7 +94,8 @@ class DataConfig(_Settings):
 
     folds: tuple[int, ...] = ()  # for training; empty: all
     validation_folds: tuple[int, ...] = ()  # of those, held back for early stopping
-    simulated_hours: int = Field(0, ge=0)  # one person each, seeds from 0 on
+    simulated_hours: int = Field(0, ge=0)  # in all, seeds from 0 on
+    simulated_minutes: int = Field(60, ge=5)  # of each person
     simulated_share: float = Field(0.0, ge=0, le=1)  # of the windows of a batch
 
     @model_validator(mode="after")

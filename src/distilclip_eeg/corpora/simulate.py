@@ -15,7 +15,12 @@ from typing import Any, Final
 
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.index import FORMAT_VERSION, INDEX, Index, write_index
-from distilclip_eeg.corpora.simulation.recording import Settings, Simulated, simulate
+from distilclip_eeg.corpora.simulation.recording import (
+    GENERATION,
+    Settings,
+    Simulated,
+    simulate,
+)
 from distilclip_eeg.corpora.store import (
     Marked,
     Store,
@@ -90,8 +95,9 @@ def prepare_simulated(
 ) -> Store:
     """Draw recordings and keep their conditioned signal, as `store.prepare` does.
 
-    A store that already holds these very seeds is opened as it is. Every recording has
-    a person of its own: the patient is named by the seed.
+    A store that already holds these very seeds, drawn by this generation of the
+    simulator, is opened as it is. Every recording has a person of its own: the patient
+    is named by the seed.
 
     Parameters
     ----------
@@ -117,7 +123,7 @@ def prepare_simulated(
 def _draw_one(
     seed: int, folder: Path, signal: SignalConfig, duration_s: float
 ) -> dict[str, Any]:
-    entry = folder / f"{seed:06d}.{duration_s:g}.json"
+    entry = folder / f"{seed:06d}.{duration_s:g}.g{GENERATION}.json"
     if entry.is_file():  # drawn before a kill
         content: dict[str, Any] = json.loads(entry.read_text())
         if content.get("format_version") == FORMAT_VERSION:
@@ -157,7 +163,8 @@ def _draw_one(
 
 
 def _name(seed: int, duration_s: float) -> str:
-    return f"{DATASET}-{seed:06d}" + ("" if duration_s == 3600 else f"-{duration_s:g}s")
+    length = "" if duration_s == 3600 else f"-{duration_s:g}s"
+    return f"{DATASET}-g{GENERATION}-{seed:06d}{length}"
 
 
 def as_recording(simulated: Simulated, name: str = DATASET) -> ArrayRecording:

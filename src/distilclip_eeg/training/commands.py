@@ -123,12 +123,16 @@ def train(
 
 def simulated_recordings(config: Config, beside: Path) -> list[StoredRecording]:
     """Draw the simulated recordings of a configuration, once for all runs beside."""
-    n = config.data.simulated_hours
-    if not n:
+    hours, minutes = config.data.simulated_hours, config.data.simulated_minutes
+    if not hours:
         return []
-    folder = beside / f"simulated-{n}h"
-    workers = os.cpu_count() or 1
-    store = prepare_simulated(range(n), folder, config.signal, workers=workers)
+    store = prepare_simulated(
+        range(round(hours * 60 / minutes)),
+        beside / f"simulated-{hours}h",
+        config.signal,
+        duration_s=60.0 * minutes,
+        workers=os.cpu_count() or 1,
+    )
     return store.recordings
 
 
@@ -155,7 +159,9 @@ def pretrained(
     stage = config.model_copy(
         update={
             "data": DataConfig(
-                simulated_hours=config.data.simulated_hours, simulated_share=1.0
+                simulated_hours=config.data.simulated_hours,
+                simulated_minutes=config.data.simulated_minutes,
+                simulated_share=1.0,
             ),
             "training": TrainingConfig(
                 **settings.model_dump(), precision=config.training.precision

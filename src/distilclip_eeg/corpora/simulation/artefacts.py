@@ -37,6 +37,7 @@ Maker = Callable[[Scene, int], Piece]
 _N = len(ELECTRODES)
 _MUSCLES: Final = ("T7", "F7", "T8", "F8", "FP1", "FP2", "O1", "O2")
 _EMG_HZ = (18.0, 120.0)
+_SATURATED_UV: Final = 2500.0  # a contact that fails altogether
 
 
 def _over(**values: float) -> Field:
@@ -196,7 +197,8 @@ def loose(scene: Scene, n: int) -> Piece:
     rng, sfreq = scene.rng, scene.sfreq
     noise = band_noise(rng, 1, n, sfreq, (0.3, 100), rng.uniform(0.5, 2))[0]
     fits = np.exp(rng.uniform(0.3, 1.2) * wander(rng, n, sfreq, 0.5))
-    return _one_electrode(rng, noise * fits * log_uniform(rng, 15, 250))
+    course = noise * fits * log_uniform(rng, 15, 250)
+    return _one_electrode(rng, np.clip(course, -_SATURATED_UV, _SATURATED_UV))
 
 
 def pulse(scene: Scene, n: int) -> Piece:
@@ -230,8 +232,8 @@ def _add_heart(rng: Generator, eeg: NDArray[np.float32], sfreq: float) -> None:
 _RATES: Final[
     tuple[tuple[Maker, tuple[float, float], dict[State, float]], ...]
 ] = (
-    (blinks, (3, 60), {"awake": 1.5, "resting": 0.15, "drowsy": 0.2}),
-    (glances, (2, 20), {"awake": 1.0, "rem": 2.5, "resting": 0.1}),
+    (blinks, (3, 60), {"awake": 4.0, "resting": 0.3, "drowsy": 0.3}),
+    (glances, (2, 20), {"awake": 2.0, "rem": 2.5, "resting": 0.1}),
     (roving, (5, 30), {"drowsy": 0.8, "resting": 0.2, "light": 0.1}),
     (muscle, (0.4, 20), {
         "awake": 0.8, "resting": 0.25, "drowsy": 0.15, "light": 0.05, "deep": 0.02,

@@ -4,7 +4,8 @@ States follow each other as a chain; each has its own mix of 1/f activity, rhyth
 slow waves. Signals are made in the frequency domain, in blocks that overlap by half
 under a window whose squares sum to 1, so that power flows from state to state.
 
-Does not know seizures, artefacts or single graphoelements (`graphoelements`).
+Does not know seizures, artefacts, single graphoelements (`graphoelements`), nor what
+each electrode adds (`scalp`).
 """
 
 from __future__ import annotations
@@ -192,28 +193,30 @@ def _parts(rng: Generator, head: Head, person: Person) -> list[_Part]:
     everywhere = patches(_SURFACE, _N_SOURCES, 0.3)
     wide = patches(("FZ", "CZ", "C3", "C4", "PZ", "T7", "T8"), 8, 0.8)
     focus = head.field(person.focus, 0.4)[:, None]
-    muscle = patches(("T7", "T8", "F7", "F8", "FP1", "FP2"), 6, 0.15)
     two = 2 * rng.uniform(0.5, 2.5)
+    shared_beta_uv = person.beta_uv * rng.uniform(0, 1.5)
 
     def level(*factors: float) -> dict[State, float]:
         return dict(zip(_NEXT, factors, strict=True))
 
     # Factors: awake, resting, drowsy, light, deep, rem.
     return [
-        _Part(everywhere, 0, 0, 9.0, level(1, 1.1, 1.2, 1.4, 1.3, 1), person.slope),
+        _Part(everywhere, 0, 0, person.broad_uv, level(1, 1.1, 1.2, 1.4, 1.3, 1),
+              person.slope),
         _Part(everywhere, 1.6, 0.8, person.delta_uv, level(0.6, 0.7, 1, 2, 4, 0.8)),
         _Part(wide, 1.3, 0.5, 14.0, level(0.1, 0.1, 0.2, 0.8, 3.2, 0.3)),
         _Part(everywhere, 5.5, 1.1, person.theta_uv, level(0.7, 0.7, 1.7, 1.6, 1.2, 1)),
         _Part(wide, 5.0, 0.8, two, level(0.2, 0.3, 2, 1.5, 1, 1)),
         _Part(patches(back, 6), person.alpha_hz, 0.55, person.alpha_uv,
-              level(0.25, 1, 0.35, 0.08, 0.05, 0.1)),
+              level(rng.uniform(0.2, 1), 1, 0.35, 0.08, 0.05, 0.1)),
         _Part(patches(("C3", "C4"), 2), person.alpha_hz + 0.5, 0.6, person.mu_uv,
               level(1, 0.7, 0.4, 0.1, 0, 0.1)),
         _Part(patches(front, 6, 0.5), 20, 4.5, person.beta_uv,
+              level(1, 0.9, 1.2, 0.9, 0.5, 0.8)),
+        _Part(patches(("FZ", "CZ"), 2, 0.9), 22, 7, shared_beta_uv,
               level(1, 0.9, 1.2, 0.9, 0.5, 0.8)),
         _Part(patches(("FZ", "CZ", "C3", "C4"), 4, 0.5), 13.2, 0.8, 4.0,
               level(0, 0, 0.2, 1, 0.6, 0)),
         _Part(focus, rng.uniform(1, 3), 0.8, person.focal_uv,
               level(0.7, 1, 1.1, 1, 1, 0.7)),
-        _Part(muscle, 55, 22, person.muscle_uv, level(1, 0.6, 0.4, 0.2, 0.15, 0.1)),
     ]  # fmt: skip

@@ -135,16 +135,18 @@ def rhythm(scene: Scene, plan: Plan) -> Piece:
     size = slide(n, plan.sizes) * np.exp(0.3 * wander(rng, n, sfreq, 1.5))
     size *= _edges(rng, plan, n, sfreq)
     phase = phase_of(hz.astype(np.float32), sfreq, rng.uniform(0, 6.28))
-    phase += np.float32(rng.uniform(0.1, 0.5)) * wander(rng, n, sfreq, 2.0)
+    phase += np.float32(rng.uniform(0.1, 0.9)) * wander(rng, n, sfreq, 2.0)
+    phase += np.float32(rng.uniform(-0.8, 0.8)) * np.sin(phase)  # waves lean over
+    rough = rng.uniform(0.2, 0.7)  # of the activity that keeps to no rhythm
     late = np.linspace(0, 1, n, dtype=np.float32)
     piece = np.zeros((len(scene.head.electrodes), n), np.float32)
     for region in plan.regions:
         tilt = rng.normal(0, 0.25, 3)
         field = scene.head.field(region.place, region.width, region.depth, tilt)
         lag = 2 * np.pi * region.lag_s * hz
-        drift = 0.5 * wander(rng, n, sfreq, 0.15) * (region.lag_s > 0)
+        drift = rng.uniform(0.3, 1.5) * wander(rng, n, sfreq, 0.3) * (region.lag_s > 0)
         wave = _wave(plan, (phase - lag - drift).astype(np.float32), late, hz)
-        wave += 0.25 * band_noise(rng, 1, n, sfreq, (1, 12), 1.0)[0]
+        wave += np.float32(rough) * band_noise(rng, 1, n, sfreq, (1, 25), 1.0)[0]
         joined = np.clip((late - region.joins) / 0.12, 0, 1) if region.joins else 1
         piece += field[:, None] * (wave * size * (joined * np.float32(region.size)))
     return piece

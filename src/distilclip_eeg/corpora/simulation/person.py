@@ -37,14 +37,17 @@ class Person:
         All cerebral activity is this much larger than usual.
     alpha_hz, alpha_uv, mu_uv, beta_uv
         Normal rhythms, root mean square at the electrode where they are largest.
-    slope
-        Exponent of the 1/f background.
+    broad_uv, slope
+        The 1/f background and its exponent.
     delta_uv, theta_uv
         Slow activity awake: of a child, or of an ill brain.
     focal_uv
         Slowing that stays about the focus, 0 for most.
-    muscle_uv, noise_uv
-        Tension of the scalp, and noise of the amplifier.
+    muscle_uv, contact_uv, drift_uv
+        What each electrode has of its own: tension of the muscle under it, broad noise
+        and slow drift of its contact.
+    noise_uv
+        Noise of the amplifier.
     focus
         (3,) where the habitual focus lies.
     spikes_per_min
@@ -59,11 +62,14 @@ class Person:
     alpha_uv: float
     mu_uv: float
     beta_uv: float
+    broad_uv: float
     slope: float
     delta_uv: float
     theta_uv: float
     focal_uv: float
     muscle_uv: float
+    contact_uv: float
+    drift_uv: float
     noise_uv: float
     epilepsy: Epilepsy
     focus: NDArray[np.float64]
@@ -91,14 +97,17 @@ def draw_person(rng: Generator, head: Head, generalised_share: float) -> Person:
         age_years=age,
         gain=float(np.exp(np.clip(rng.normal(0, 0.35), -0.9, 0.9))) * flat,
         alpha_hz=hz - (rng.uniform(0.5, 3) if ill else 0),
-        alpha_uv=log_uniform(rng, 3, 22) * (1 + young) * (0.5 if ill else 1),
+        alpha_uv=log_uniform(rng, 3, 28) * (1 + young) * (0.5 if ill else 1),
         mu_uv=log_uniform(rng, 1, 9),
-        beta_uv=log_uniform(rng, 1, 4) * (3 if rng.random() < 0.15 else 1),
-        slope=rng.uniform(1.0, 2.2),
-        delta_uv=log_uniform(rng, 3, 9) * (1 + 4 * young) * (2.5 if ill else 1),
-        theta_uv=log_uniform(rng, 2, 6) * (1 + 3 * young) * (2 if ill else 1),
+        beta_uv=log_uniform(rng, 1, 7) * (3 if rng.random() < 0.15 else 1),
+        broad_uv=log_uniform(rng, 2.5, 13) * (1 + young),
+        slope=rng.uniform(0.7, 2.1),
+        delta_uv=log_uniform(rng, 1, 9) * (1 + 4 * young) * (2.5 if ill else 1),
+        theta_uv=log_uniform(rng, 1, 6) * (1 + 3 * young) * (2 if ill else 1),
         focal_uv=log_uniform(rng, 5, 30) if rng.random() < 0.35 else 0.0,
-        muscle_uv=log_uniform(rng, 0.8, 14),
+        muscle_uv=log_uniform(rng, 0.8, 20),
+        contact_uv=log_uniform(rng, 0.4, 9),
+        drift_uv=log_uniform(rng, 0.6, 12),
         noise_uv=log_uniform(rng, 0.3, 1.8),
         epilepsy=epilepsy,
         focus=focus,

@@ -1,8 +1,8 @@
 """A seed -> a whole recording with planted seizures and its exact truth.
 
-Order: background, graphoelements, seizures and hard negatives (as loud against that
-background as was drawn), artefacts over everything, the amplifier. Nothing depends on
-anything but the seed and the settings.
+Order: background, graphoelements, what each electrode adds, seizures and hard negatives
+(as loud against all that as was drawn), artefacts over everything, the amplifier.
+Nothing depends on anything but the seed and the settings.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from distilclip_eeg.corpora.simulation.graphoelements import add_graphoelements
 from distilclip_eeg.corpora.simulation.patterns import Pattern, draw_pattern
 from distilclip_eeg.corpora.simulation.person import Person
 from distilclip_eeg.corpora.simulation.planting import add, scale_for
+from distilclip_eeg.corpora.simulation.scalp import add_scalp, wax_and_wane
 from distilclip_eeg.corpora.simulation.scene import Scene, draw_scene
 from distilclip_eeg.corpora.simulation.seizures import (
     QUIETEST,
@@ -47,6 +48,9 @@ from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.eeg.findings import Findings
 from distilclip_eeg.eeg.montage import ELECTRODES
 
+GENERATION: Final = 2
+"""Of the simulator. Raised whenever a seed gives other samples: what an earlier one
+drew is then known by its name, and drawn again."""
 MIN_NEGATIVES_PER_HOUR: Final = 6.0
 _BEFORE_S, _AFTER_S = 10.0, 5.0  # kept free of other patterns around a seizure
 _FULL = 0.75  # of the time at most is taken by seizures and patterns
@@ -150,7 +154,9 @@ def simulate(
     eeg = background(
         rng, scene.head, scene.person, stages, round(duration_s * sfreq), sfreq
     )
+    wax_and_wane(scene, eeg)
     add_graphoelements(scene, stages, eeg)
+    add_scalp(scene, stages, eeg)
     seizures, negatives = _plant_all(scene, stages, eeg, settings)
     add_artefacts(scene, stages, eeg)
     amplifier = draw_amplifier(rng)

@@ -35,7 +35,7 @@ Motor: TypeAlias = Literal[
 ]
 _ENDINGS: Final[tuple[Ending, ...]] = ("abrupt", "fading", "breaking_up")
 
-QUIETEST, LOUDEST = 0.7, 10.0  # seizure to background
+QUIETEST, LOUDEST = 0.7, 14.0  # seizure to background
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +258,7 @@ def _draw_hz(rng: Generator, evolution: _Evolution) -> tuple[float, ...]:
 
 
 def draw_ratio(rng: Generator, quietest: float = QUIETEST) -> float:
-    """Draw a loudness; half of all are below 3.2 times the background."""
+    """Draw a loudness; half of all are below 3.9 times the background."""
     return float(quietest * (LOUDEST / quietest) ** rng.beta(1.5, 1.2))
 
 
@@ -269,7 +269,7 @@ def _motor_of(event_type: str) -> Motor:
 
 def _draw_motor_uv(rng: Generator, motor: Motor) -> float:
     if motor == "none":
-        return log_uniform(rng, 3, 25) if rng.random() < 0.5 else 0.0
+        return log_uniform(rng, 3, 35) if rng.random() < 0.6 else 0.0
     return log_uniform(rng, 5, 120 if motor == "tonic_clonic" else 60)
 
 

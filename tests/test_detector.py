@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from distilclip_eeg import Detection, Event, StreamDetector, detect, encode_eeg
+from distilclip_eeg import Detection, Event, StreamDetector, Update, detect, encode_eeg
 from distilclip_eeg.config import DetectionConfig
 from distilclip_eeg.detection.models import Model, load_model
 from distilclip_eeg.eeg.montage import LEADS
@@ -55,11 +55,15 @@ def streamed(
     settings_: DetectionConfig | None = None,
 ) -> tuple[Detection, list[Event]]:
     stream = StreamDetector(model, LEADS, sfreq, settings_)
-    events = []
+    news = []
     for chunk in np.split(x, sorted(cuts), axis=1):
-        events += stream.push(chunk)
-    events += stream.close()
-    return stream.result(), events
+        news += stream.push(chunk)
+    news += stream.close()
+    return stream.result(), over(news)
+
+
+def over(news: Sequence[Event | Update]) -> list[Event]:
+    return [item for item in news if isinstance(item, Event)]
 
 
 def assert_same(a: Detection, b: Detection) -> None:
@@ -194,11 +198,11 @@ def test_event_ends_with_the_recording(model: Model) -> None:
 
 def test_event_that_spans_a_short_gap_is_one(model: Model) -> None:
     stream = StreamDetector(model, LEADS, SFREQ)
-    events = stream.push(recording(30, [(10, 30)]))
-    events += stream.gap(2.5)
-    events += stream.push(recording(40, [(0, 20)]))
-    events += stream.close()
-    (event,) = events
+    news = stream.push(recording(30, [(10, 30)]))
+    news += stream.gap(2.5)
+    news += stream.push(recording(40, [(0, 20)]))
+    news += stream.close()
+    (event,) = over(news)
     assert event.onset == pytest.approx(10, abs=5)
     assert event.onset + event.duration == pytest.approx(52.5, abs=5)
     assert (event.onset + event.duration) % 1 == 0.5
@@ -328,15 +332,17 @@ def test_nothing_pushed(model: Model) -> None:
 def test_running_event_can_be_seen(model: Model) -> None:
     stream = StreamDetector(model, LEADS, SFREQ)
     x = recording(60, [(10, 60)])
-    seen = []
+    seen, news = [], []
     for chunk in np.split(x, 60, axis=1):
-        assert stream.push(chunk) == []
+        news += stream.push(chunk)
         seen.append(stream.current)
     raised = next(event for event in seen if event)
     assert raised.raised_s is not None
     assert seen.index(raised) + 1 == math.ceil(raised.raised_s)
-    (event,) = stream.close()
+    (event,) = over(stream.close())
     assert (event.onset, event.raised_s) == (raised.onset, raised.raised_s)
+    assert news[0] == Update("raise", raised, raised.raised_s)
+    assert {type(item) for item in news} == {Update}
 
 
 def test_memory_does_not_grow_with_the_stream(model: Model) -> None:

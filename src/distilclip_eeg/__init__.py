@@ -13,7 +13,7 @@ if TYPE_CHECKING:
         encode_eeg,
         load_model,
     )
-    from distilclip_eeg.detection.result import Detection
+    from distilclip_eeg.detection.result import Detection, Update
     from distilclip_eeg.eeg.annotations import Event
 
     __version__: str
@@ -22,6 +22,7 @@ __all__ = [
     "Detection",
     "Event",
     "StreamDetector",
+    "Update",
     "__version__",
     "detect",
     "encode_eeg",
@@ -32,6 +33,7 @@ _HOME = {
     "Detection": "distilclip_eeg.detection.result",
     "Event": "distilclip_eeg.eeg.annotations",
     "StreamDetector": "distilclip_eeg.detection.detector",
+    "Update": "distilclip_eeg.detection.result",
     "detect": "distilclip_eeg.detection.detector",
     "encode_eeg": "distilclip_eeg.detection.detector",
     "load_model": "distilclip_eeg.detection.detector",

@@ -21,12 +21,24 @@ class ModelFolderError(DistilClipError):
     """The folder is not a trained model, was altered, or is of another version."""
 
 
+class StateError(DistilClipError):
+    """A saved state is damaged, or belongs to another model, montage or version."""
+
+
+class StreamError(DistilClipError):
+    """A live stream cannot be found, or is not one that can be listened to."""
+
+
 class ConfigError(DistilClipError):
     """A setting is unknown or out of range."""
 
 
 class CorpusError(DistilClipError):
     """A data set is not laid out as its catalog expects."""
+
+
+class ArchiveError(DistilClipError):
+    """An archive cannot be scanned, or its results can be kept nowhere."""
 
 
 class DownloadError(DistilClipError):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
 
 from distilclip_eeg.config import DetectionConfig
 from distilclip_eeg.eeg.annotations import Event
@@ -131,6 +133,19 @@ class AlarmState:
         self._run = None
         return self._finish()
 
+    def state(self) -> dict[str, Any]:
+        """Give what the next decisions rest on, as JSON values."""
+        spans = {"event": self._event, "run": self._run, "between": self._between}
+        kept = {name: span and asdict(span) for name, span in spans.items()}
+        return {"open": self._open, **kept}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._open = state["open"]
+        self._event, self._run, self._between = (
+            state[name] and _Span(**state[name]) for name in ("event", "run", "between")
+        )
+
     def _begin(self, run: _Span) -> None:
         if self._event is None:
             self._event = run
@@ -183,6 +198,17 @@ class Smoother:
     def close(self) -> list[float]:
         """Return the values that are left."""
         return [self._next() for _ in range(self._n_in - self._n_out)]
+
+    def state(self) -> dict[str, Any]:
+        """Give what the next means rest on, as JSON values and arrays."""
+        kept = np.array(self._kept, np.float64)  # some may be NaN, which JSON has not
+        return {"kept": kept, "n_in": self._n_in, "n_out": self._n_out}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave for the same width."""
+        self._kept.clear()
+        self._kept.extend(state["kept"].tolist())
+        self._n_in, self._n_out = state["n_in"], state["n_out"]
 
     def _next(self) -> float:
         """Mean around value number `_n_out`; NaN if that one is."""

@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypedDict
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,29 @@ class LeadQuality(TypedDict):
     usable_s: int
     missing_s: int
     faults_s: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """News of an event that is not over yet; once it is over, the `Event` itself comes.
+
+    Attributes
+    ----------
+    kind
+        "raise" when enough has been seen, once for each event; then "update" with each
+        window in which it goes on.
+    event
+        As far as it goes; its leads are named when it is over.
+    time_s
+        Time in the recording of the last sample that this rests on.
+    """
+
+    kind: Literal["raise", "update"]
+    event: Event
+    time_s: float
+
+
+News: TypeAlias = Event | Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +165,21 @@ class QualityTally:
         self._usable += seconds.usable.sum(axis=1)
         for kind, bad in seconds.faults.items():
             self._faults[kind] += bad.sum(axis=1)
+
+    def state(self) -> dict[str, Any]:
+        """Give the counts as JSON values and arrays."""
+        return {
+            "n_seconds": self._n_seconds,
+            "n_blind": self._n_blind,
+            "usable": self._usable,
+            "faults": dict(self._faults),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._n_seconds, self._n_blind = state["n_seconds"], state["n_blind"]
+        self._usable = state["usable"]
+        self._faults.update(state["faults"])
 
     def by_lead(self) -> dict[str, LeadQuality]:
         """Give the counts of the leads that are missing or had a fault."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -90,6 +90,20 @@ class WindowCutter:
             self._usable = np.pad(self._usable, ((0, 0), (0, n_missing)))
         return self._cut(np.array([max(0, n_seconds - self._window_s)]))
 
+    def state(self) -> dict[str, Any]:
+        """Give what the next windows rest on, as JSON values and arrays."""
+        return {
+            "leads": self._leads,
+            "usable": self._usable,
+            "first": self._first,
+            "next": self._next,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._leads, self._usable = state["leads"], state["usable"]
+        self._first, self._next = state["first"], state["next"]
+
     def _cut(self, starts: NDArray[np.int64]) -> Windows:
         if not len(starts):
             shape = (0, len(LEADS), self._window_s)
@@ -134,6 +148,21 @@ class ScoredWindow:
     log_odds: float
     settled: Values
 
+    def state(self) -> dict[str, Any]:
+        """Give it as JSON values and arrays."""
+        return {
+            "end": self.end,
+            "eeg": self.eeg,
+            "usable": self.usable,
+            "log_odds": np.float64(self.log_odds),  # NaN has no place in JSON
+            "settled": self.settled,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Take what `state` gave."""
+        return cls(**{**state, "log_odds": float(state["log_odds"])})
+
 
 class SecondScorer:
     """Scores one stretch as its seconds arrive.
@@ -154,6 +183,11 @@ class SecondScorer:
         self._count = np.zeros(self._window_s)
         self._seen = np.zeros(self._window_s, bool)
 
+    @property
+    def latest(self) -> ScoredWindow | None:
+        """The window that was scored last."""
+        return self._last
+
     def push(self, seconds: Conditioned) -> Iterator[ScoredWindow]:
         """Take in seconds, give out the windows that they complete, in order."""
         yield from self._score(self._cutter.push(seconds), self._hop_s)
@@ -165,6 +199,25 @@ class SecondScorer:
         yield from self._score(windows, left)
         if not len(windows.starts) and left > 0 and self._last is not None:
             yield replace(self._last, settled=self._settle(left))
+
+    def state(self) -> dict[str, Any]:
+        """Give what the next scores rest on, as JSON values and arrays."""
+        return {
+            "cutter": self._cutter.state(),
+            "first": self._first,
+            "last": self._last and self._last.state(),
+            "sum": self._sum,
+            "count": self._count,
+            "seen": self._seen,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._cutter.restore(state["cutter"])
+        last = state["last"]
+        self._last = None if last is None else ScoredWindow.from_state(last)
+        self._first, self._sum = state["first"], state["sum"]
+        self._count, self._seen = state["count"], state["seen"]
 
     def _score(self, windows: Windows, n_settled: int) -> Iterator[ScoredWindow]:
         logits = self._logits(windows)

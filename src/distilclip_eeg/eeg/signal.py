@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,19 @@ class Resampler:
         self._first = keep
         return np.asarray(out, np.float32)
 
+    def state(self) -> dict[str, Any]:
+        """Give what the next outputs rest on, as JSON values and arrays."""
+        return {
+            "history": self._history,
+            "first": self._first,
+            "n_out": self._n_out,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._history = state["history"]
+        self._first, self._n_out = state["first"], state["n_out"]
+
 
 class Conditioner:
     """One contiguous stretch of a recording, conditioned as it arrives.
@@ -146,6 +159,34 @@ class Conditioner:
             n_missing = 0
         return self.push(np.repeat(self._pending[:, -1:], n_missing, axis=1))
 
+    def state(self) -> dict[str, Any]:
+        """Give what the next seconds rest on, as JSON values and arrays.
+
+        The arrays are those in use: they hold until the next `push`.
+        """
+        return {
+            "pending": self._pending,
+            "n_in": self._n_in,
+            "n_seconds": self._n_seconds,
+            "begun": self._begun,
+            "late": self._late,
+            "hold": self._hold,
+            "offset": self._offset,
+            "resampler": self._resampler and self._resampler.state(),
+            "band": self._band.carried,
+            "notch": self._notch.carried,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on, bit for bit, from what `state` gave for the same montage and rate."""
+        self._pending = state["pending"]
+        self._n_in, self._n_seconds = state["n_in"], state["n_seconds"]
+        self._begun, self._offset = state["begun"], state["offset"]
+        self._late, self._hold = state["late"], state["hold"]
+        if self._resampler is not None:
+            self._resampler.restore(state["resampler"])
+        self._band.carried, self._notch.carried = state["band"], state["notch"]
+
     def _edge(self, second: int) -> int:
         return -int(-(second * self._sfreq) // 1)  # ceil: first sample of the second
 
@@ -209,10 +250,10 @@ class _Filter:
 
     def __init__(self, sections: NDArray[np.float64], n_rows: int) -> None:
         self._sections = sections.astype(np.float32)
-        self._state = np.zeros((len(sections), n_rows, 2), np.float32)
+        self.carried = np.zeros((len(sections), n_rows, 2), np.float32)
 
     def __call__(self, x: Samples) -> Samples:
-        y, self._state = sosfilt(self._sections, x, axis=1, zi=self._state)
+        y, self.carried = sosfilt(self._sections, x, axis=1, zi=self.carried)
         return np.asarray(y)
 
 

@@ -1,0 +1,1 @@
+"""The stream detector at the bedside, on Lab Streaming Layer."""

@@ -22,7 +22,8 @@ from distilclip_eeg.detection.footprint import (
 )
 from distilclip_eeg.model.distilclip import DistilCLIP
 from distilclip_eeg.model_folder import ONNX
-from distilclip_eeg.training.export import deployed, narrowed, to_onnx
+from distilclip_eeg.training.export import deployed, to_onnx
+from distilclip_eeg.training.narrowing import narrowed
 from distilclip_eeg.training.sizes import config_footprint, multiply_adds
 from distilclip_eeg.training.trained import trained_parameters
 from tiny_model import tiny_config, write_tiny_folder

@@ -13,7 +13,7 @@ import math
 import os
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -39,6 +39,7 @@ TEST_VECTOR: Final = "test_vector.npz"
 CARD: Final = "MODEL_CARD.md"
 HASHES: Final = "SHA256SUMS"
 HASHED: Final = (ONNX, WEIGHTS, CONFIG, PROTOTYPES, TEST_VECTOR, CARD)
+INT8: Final = "model_int8.onnx"  # the one file that a folder may lack
 
 UNIT_TOLERANCE: Final = 1e-3  # class vectors may have been rounded to fp16
 _SECTION_TOLERANCE: Final = 1e-9  # filter design differs by rounding between machines
@@ -71,6 +72,17 @@ class SignalContract(SignalConfig):
         return SignalConfig(**self.model_dump(exclude={"leads", "filter_sos"}))
 
 
+class Quantized(BaseModel):
+    """How the 8-bit network was made, and how far it is from the f32 one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calibrated_on: str
+    n_windows: int = Field(ge=1)  # as many again, others, behind `probability_change`
+    left_float: tuple[str, ...]  # products, by the name of their node
+    probability_change: dict[str, float]  # of a second: mean, p99, max
+
+
 class FolderConfig(BaseModel):
     """Everything that `config.json` says."""
 
@@ -88,6 +100,7 @@ class FolderConfig(BaseModel):
     measured_on: str = ""  # the recordings behind `false_alarms_per_day`
     bert: dict[str, str] = Field(default_factory=dict)  # name, sha256
     n_parameters: dict[str, int] = Field(default_factory=dict)
+    int8: Quantized | None = None  # if the folder holds the 8-bit network too
 
     @model_validator(mode="after")
     def _classes_mean_something(self) -> Self:
@@ -153,6 +166,14 @@ class ModelFolder:
         return self.path / ONNX
 
     @property
+    def int8(self) -> Path:
+        """The 8-bit network; ModelFolderError if the folder holds none."""
+        if self.config.int8 is None:
+            advice = "`distilclip quantize` makes it, or choose another precision"
+            raise ModelFolderError(f"{self.path}: holds no {INT8}; {advice}")
+        return self.path / INT8
+
+    @property
     def weights(self) -> Path:
         return self.path / WEIGHTS
 
@@ -203,15 +224,11 @@ def load_folder(path: str | os.PathLike[str]) -> ModelFolder:
     folder = Path(path)
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: no such model folder")
-    for name in (CONFIG, HASHES, *HASHED):
-        if not (folder / name).is_file():
-            raise ModelFolderError(
-                f"{folder}: {name} is missing; a model folder holds "
-                f"{', '.join((*HASHED, HASHES))}: {_AGAIN}"
-            )
+    _check_present(folder, (CONFIG, HASHES, *HASHED))
     raw = _read_json(folder / CONFIG)
     _check_version(folder, raw)
-    sha256 = _check_hashes(folder)
+    listed = (*HASHED, INT8) if raw.get("int8") else HASHED
+    sha256 = _check_hashes(folder, listed)
     config = _checked_config(folder, raw)
     prototypes = _read_prototypes(folder, config)
     _check_test_vector(folder)
@@ -227,6 +244,7 @@ def write_folder(
     prototypes: NDArray[np.floating],
     test_vector: Mapping[str, NDArray[np.floating]],
     card: str,
+    int8: bytes | None = None,
     force: bool = False,
 ) -> ModelFolder:
     """Write a model folder; it appears whole and verified, or not at all.
@@ -242,6 +260,8 @@ def write_folder(
         second_logits (B, S, K) expected from them.
     card
         Content of `MODEL_CARD.md`.
+    int8
+        Content of `model_int8.onnx`, with `config.int8`.
     force
         Replace a folder that is there.
 
@@ -258,8 +278,9 @@ def write_folder(
     partial = target.with_name(f".{target.name}.{uuid4().hex}.part")
     partial.mkdir(parents=True)
     try:
-        (partial / ONNX).write_bytes(onnx)
-        (partial / WEIGHTS).write_bytes(weights)
+        for name, content in {ONNX: onnx, WEIGHTS: weights, INT8: int8}.items():
+            if content is not None:
+                (partial / name).write_bytes(content)
         _write_text(partial / CONFIG, config.model_dump_json(indent=2) + "\n")
         np.save(partial / PROTOTYPES, np.asarray(prototypes, np.float32))
         np.savez(
@@ -270,7 +291,8 @@ def write_folder(
             },
         )
         _write_text(partial / CARD, card)
-        sums = [f"{sha256_of(partial / name)}  {name}\n" for name in HASHED]
+        listed = HASHED if int8 is None else (*HASHED, INT8)
+        sums = [f"{sha256_of(partial / name)}  {name}\n" for name in listed]
         _write_text(partial / HASHES, "".join(sums))
         load_folder(partial)
         exchange(partial, target)
@@ -317,7 +339,16 @@ def _check_version(folder: Path, raw: Mapping[str, Any]) -> None:
     )
 
 
-def _check_hashes(folder: Path) -> str:
+def _check_present(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if not (folder / name).is_file():
+            raise ModelFolderError(
+                f"{folder}: {name} is missing; a model folder holds "
+                f"{', '.join((*HASHED, HASHES))}: {_AGAIN}"
+            )
+
+
+def _check_hashes(folder: Path, names: Sequence[str]) -> str:
     """Compare every file with the list; return the hash of the list."""
     expected = {}
     for line in (
@@ -325,7 +356,8 @@ def _check_hashes(folder: Path) -> str:
     ):
         digest, _, name = line.strip().partition(" ")
         expected[name.lstrip(" *")] = digest.lower()
-    for name in HASHED:
+    _check_present(folder, names)
+    for name in names:
         if name not in expected:
             raise ModelFolderError(f"{folder}: {HASHES} does not list {name}: {_AGAIN}")
         if (found := sha256_of(folder / name)) != expected[name]:

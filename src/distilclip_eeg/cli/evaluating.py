@@ -62,7 +62,8 @@ def evaluate(
         float | None, typer.Option(help="Choose the threshold by what it costs.")
     ] = None,
     precision: Annotated[
-        Literal["auto", "f32"], typer.Option(help="f32: exact, slower.")
+        Literal["auto", "f32", "int8"],
+        typer.Option(help="f32: exact, slower; int8: the folder's 8-bit network."),
     ] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; default: all.")
@@ -97,7 +98,7 @@ def evaluate(
         None if folds is None else fold_numbers(folds),
         duration_s=hours * 3600,
         keep=keep,
-        in_turn=_shown,
+        in_turn=in_turn,
     )
     first = next(iter(models.loaded.values()))
     cost = cost_of(first.folder.path, precision, threads)
@@ -188,7 +189,8 @@ def _draw(folder: Path, name: str, done: Evaluated) -> None:
     )
 
 
-def _shown(tasks: Sequence[Task]) -> Iterable[Task]:
+def in_turn(tasks: Sequence[Task]) -> Iterable[Task]:
+    """Go over recordings, and show on a terminal how far it is."""
     if not sys.stderr.isatty():
         return tasks
     from rich.console import Console

@@ -14,7 +14,7 @@ from typing import Final
 
 from distilclip_eeg.config import DetectionConfig, SignalConfig
 from distilclip_eeg.detection.result import ModelIdentity
-from distilclip_eeg.detection.runtime import Precision, Runtime
+from distilclip_eeg.detection.runtime import Engine, Precision, Runtime
 from distilclip_eeg.errors import ConfigError, ModelFolderError
 from distilclip_eeg.model_folder import CONFIG, ModelFolder, load_folder
 
@@ -82,6 +82,7 @@ def load_model(
     name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
     precision: Precision = "auto",
     threads: int | None = None,
+    engine: Engine | None = None,
 ) -> Model:
     """Load a model that the package carries, or a model folder.
 
@@ -90,9 +91,12 @@ def load_model(
     name_or_path
         Such as "student", "edge", or "./my_model".
     precision
-        "auto" lets the CPU use bf16 where it is fast, "f32" is exact.
+        "auto" lets the CPU use bf16 where it is fast, "f32" is exact, "int8" runs the
+        8-bit network of folders that hold one.
     threads
         Cores to use; all up to eight if not given.
+    engine
+        OpenVINO if not given, or ONNX Runtime where that is not installed.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def load_model(
     ('background', 'seizure')
     """
     folder = load_folder(find_model(name_or_path))
-    return Model(folder, Runtime(folder, precision, threads))
+    return Model(folder, Runtime(folder, precision, threads, engine))
 
 
 def bundled_models() -> dict[str, Path]:

@@ -1,6 +1,7 @@
 """Windows of conditioned EEG -> embeddings and class scores, on the CPU.
 
-Runs `model.onnx` with OpenVINO, or with ONNX Runtime where OpenVINO is not installed.
+Runs `model.onnx`, or its form in 8 bits, with OpenVINO, or with ONNX Runtime where
+OpenVINO is not installed.
 A window gives the same bits whatever stands beside it in a batch, so that a file and
 a live stream agree. Knows nothing of time, seconds to come, or events.
 """
@@ -12,7 +13,7 @@ import threading
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ from distilclip_eeg.errors import MissingExtraError, ModelFolderError
 from distilclip_eeg.model_folder import ModelFolder
 
 Samples = NDArray[np.float32]
-Precision = Literal["auto", "f32"]
+Precision = Literal["auto", "f32", "int8"]
+Engine = Literal["openvino", "onnxruntime"]
 _Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 OUTPUTS: Final = (
@@ -54,16 +56,20 @@ class Runtime:
     folder
         A verified model folder.
     precision
-        "auto" lets the CPU use bf16 where it is fast, "f32" is exact.
+        "auto" lets the CPU use bf16 where it is fast, "f32" is exact, "int8" runs
+        `model_int8.onnx`: for processors without bf16, and where bytes count.
     threads
         Cores to use; all up to eight if not given. The numbers do not depend on it.
+    engine
+        OpenVINO if not given, or ONNX Runtime where that is not installed.
 
     Raises
     ------
     MissingExtraError
-        If neither OpenVINO nor ONNX Runtime is installed.
+        If the engine, or both, are not installed.
     ModelFolderError
-        If the network cannot be run or is not of the expected shape.
+        If the network cannot be run, is not of the expected shape, or the folder holds
+        none in 8 bits.
     """
 
     def __init__(
@@ -71,9 +77,11 @@ class Runtime:
         folder: ModelFolder,
         precision: Precision = "auto",
         threads: int | None = None,
+        engine: Engine | None = None,
     ) -> None:
-        if precision not in ("auto", "f32"):
-            raise ValueError(f"precision is {precision!r}; 'auto' or 'f32' is needed")
+        if precision not in get_args(Precision):
+            known = " or ".join(map(repr, get_args(Precision)))
+            raise ValueError(f"precision is {precision!r}; {known} is needed")
         threads = threads or min(_available_cores(), MAX_THREADS)
         signal = folder.signal
         self._sizes = (len(folder.config.signal.leads), signal.window_samples)
@@ -88,9 +96,11 @@ class Runtime:
         self._lock = threading.Lock()
         self.engine: str
         self._engine: _Engine
-        self._engine = self._compile(folder.onnx, precision, threads, BATCH)
+        self._wanted = engine
+        network = folder.int8 if precision == "int8" else folder.onnx
+        self._engine = self._compile(network, precision, threads, BATCH)
         if not self._place_is_irrelevant(folder):
-            self._engine = self._compile(folder.onnx, precision, threads, 1)
+            self._engine = self._compile(network, precision, threads, 1)
 
     def run(
         self, eeg: Samples, usable: NDArray[np.float32] | NDArray[np.bool_]
@@ -149,12 +159,14 @@ class Runtime:
         engines: tuple[type[_OpenVino] | type[_OnnxRuntime], ...]
         engines = (_OpenVino, _OnnxRuntime)
         for engine in engines:
-            if find_spec(engine.package):
+            if self._wanted in (None, engine.package) and find_spec(engine.package):
                 self.engine = engine.package
                 return engine(path, inputs, outputs, precision, threads)
-        raise MissingExtraError(
-            "neither openvino nor onnxruntime is installed: pip install openvino"
-        )
+        if self._wanted:
+            found, missing = f"{self._wanted} is not installed", self._wanted
+        else:
+            found, missing = "neither openvino nor onnxruntime is installed", "openvino"
+        raise MissingExtraError(f"{found}: pip install {missing}")
 
     def _place_is_irrelevant(self, folder: ModelFolder) -> bool:
         vector = folder.test_vector()
@@ -234,7 +246,7 @@ class _OpenVino(_Engine):
             "NUM_STREAMS": str(threads),
             "INFERENCE_NUM_THREADS": threads,
         }
-        if precision == "f32":
+        if precision != "auto":
             settings["INFERENCE_PRECISION_HINT"] = "f32"
         self._compiled = core.compile_model(model, "CPU", settings)
         self._queue = openvino.AsyncInferQueue(self._compiled)
@@ -266,7 +278,7 @@ class _OnnxRuntime(_Engine):
         self,
         path: Path,
         inputs: _Shapes,
-        precision: Precision,  # noqa: ARG002 - always f32 here
+        precision: Precision,  # noqa: ARG002 - the file says it, the rest is f32
         threads: int,
     ) -> None:
         import onnxruntime

@@ -15,7 +15,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -30,12 +29,12 @@ from distilclip_eeg.model_folder import (
     SignalContract,
     write_folder,
 )
+from distilclip_eeg.training.narrowing import narrowed
 from distilclip_eeg.training.run_folder import load_run
 from distilclip_eeg.training.trained import load_trained
 
 ONNX_OPSET = 18
 OUTPUTS = ("window_embedding", "second_embedding", "window_logits", "second_logits")
-MIN_NARROWED = 256  # numbers; smaller tensors stay f32 in the ONNX file
 
 
 class Deployed(nn.Module):
@@ -151,30 +150,3 @@ def to_onnx(module: Deployed, config: Config) -> onnx.ModelProto:
     buffer = io.BytesIO()
     onnx.save(program.model_proto, buffer)
     return onnx.load_from_string(buffer.getvalue())
-
-
-def narrowed(model: onnx.ModelProto) -> bytes:
-    """Store large weights as fp16 and widen them in the graph: half the file."""
-    graph = model.graph
-    casts = []
-    for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < MIN_NARROWED:
-            continue
-        half = values.astype(np.float16)
-        if not np.array_equal(half.astype(np.float32), values):
-            continue  # folded by the exporter from several weights: kept exact
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}.fp16"))
-        casts.append(
-            helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT)
-        )
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    for node in graph.node:  # where the exporter writes paths of this machine
-        del node.metadata_props[:]
-        node.doc_string = ""
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString()
-    return content

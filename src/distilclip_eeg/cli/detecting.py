@@ -44,14 +44,28 @@ FalseAlarms = Annotated[
     float | None, typer.Option(help="Choose the threshold by what it costs.")
 ]
 Precision = Annotated[
-    Literal["auto", "f32"],
-    typer.Option(help="f32: the same numbers on every processor, slower."),
+    Literal["auto", "f32", "int8"],
+    typer.Option(
+        help="f32: the same numbers on every processor, slower; int8: the 8-bit "
+        "network of a folder that holds one (edge does)."
+    ),
 ]
 Picture = Annotated[
     Path | None,
     typer.Option(
         metavar="PAGE", help="Draw the surest event: .png or .svg, one recording."
     ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PAGE",
+        help="Write everything about one recording as a page: .html, to read or print.",
+    ),
+]
+Identify = Annotated[
+    bool,
+    typer.Option("--identify", help="Name the patient in the report."),
 ]
 
 
@@ -64,6 +78,8 @@ def detect(
     false_alarms_per_day: FalseAlarms = None,
     precision: Precision = "auto",
     picture: Picture = None,
+    report: Report = None,
+    identify: Identify = False,
     force: Force = False,
 ) -> None:
     """Find seizures: events with onset, duration, confidence and leads."""
@@ -73,8 +89,11 @@ def detect(
 
     jobs = plan_jobs(sources, output)
     several = output is not None and (len(sources) > 1 or sources[0].is_dir())
-    _check_picture(picture, several)
-    planned = [job.output for job in jobs] + [picture]
+    _check_one("--picture", picture, (".png", ".svg"), several)
+    _check_one("--report", report, (".html",), several)
+    if identify and report is None:
+        raise DistilClipError("--identify names the patient in a report: add --report")
+    planned = [job.output for job in jobs] + [picture, report]
     check_outputs([path for path in planned if path], force=force)
     loaded = load_model(model, precision)
     # Tried here, so that a wrong choice is one message and not one per recording.
@@ -90,16 +109,23 @@ def detect(
     detection = _detect_one(find, jobs[0])
     if picture is not None:
         _draw(detection, jobs[0].source, loaded.signal, picture)
+    if report is not None:
+        from distilclip_eeg.review.report.write import write_report
+
+        write_report(detection, jobs[0].source, loaded, report, identify=identify)
 
 
-def _check_picture(picture: Path | None, several: bool) -> None:
+def _check_one(
+    option: str, path: Path | None, suffixes: Sequence[str], several: bool
+) -> None:
+    """Refuse an output of one recording where there are several, or of no format."""
     from distilclip_eeg.detection.outputs import check_suffix
 
-    if picture is None:
+    if path is None:
         return
-    check_suffix(picture, (".png", ".svg"))
+    check_suffix(path, suffixes)
     if several:
-        raise DistilClipError("--picture draws one recording; name that file alone")
+        raise DistilClipError(f"{option} draws one recording; name that file alone")
 
 
 def _detect_one(find: Detect, job: Job) -> Detection:

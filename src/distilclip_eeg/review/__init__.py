@@ -1,0 +1,1 @@
+"""A page on which a neurophysiologist decides what was a seizure."""

@@ -67,6 +67,7 @@ class TowerConfig(_Settings):
     ff_mult: int = 4
     conv_kernel: int = 15
     dropout: float = Field(0.1, ge=0, lt=1)
+    lead_mask: bool = True  # false: a missing lead is 0 uV, and the tower is not told
 
 
 class TextConfig(_Settings):
@@ -77,6 +78,8 @@ class TextConfig(_Settings):
     prompts: Literal["learned", "fixed", "none"] = "learned"
     n_prompts: int = Field(16, ge=0)
     deep: bool = True  # prompt vectors at every layer, not only at the input
+    # What it reads while it learns; `class_names`: not a word more than the class.
+    captions: Literal["findings", "class_names"] = "findings"
 
 
 class ModelConfig(_Settings):
@@ -127,6 +130,7 @@ class TrainingConfig(_Settings):
     patience: int = 10  # validations without a better score before the loop stops
     checkpoint_every: int = 100
     augment: bool = True
+    lose_leads: bool = True  # part of `augment`: leads that are there are masked
 
 
 class PretrainingConfig(_Settings):
@@ -142,6 +146,10 @@ class PretrainingConfig(_Settings):
     learning_rate: float = 1e-3
     warmup_steps: int = 80
     ema_decay: float = Field(0.99, ge=0, lt=1)
+    contrastive_weight: float = 0.2
+    second_weight: float = 1.0
+    augment: bool = True
+    lose_leads: bool = True
 
 
 class DistillationConfig(_Settings):

@@ -186,7 +186,7 @@ def evaluate(
             stretches = listen(material.source, model)
             done.seconds += time.perf_counter() - began
         except DistilClipError as error:
-            done.skipped[task.name] = _without_place(str(error), data)
+            done.skipped[task.name] = without_place(str(error), data)
             continue
         done.predictions.append(material.predicted(stretches))
     if not done.predictions:
@@ -249,7 +249,7 @@ def write_scores(
         partial.write_text(scores_table(scores), encoding="utf-8")
 
 
-def _without_place(reason: str, data: str) -> str:
+def without_place(reason: str, data: str) -> str:
     """Leave out where the data lies on this machine: scores are published."""
     for place in (data, data.partition(":")[2]):
         if place:

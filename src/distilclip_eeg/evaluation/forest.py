@@ -162,7 +162,7 @@ def predicted(
     forest: RandomForestClassifier, recording: StoredRecording, features: Features
 ) -> Prediction:
     """Score a recording; a second has the mean log-odds of the windows it lies in."""
-    odds = _log_odds(forest, features.values)
+    odds = log_odds(forest, features.values)
     total, n = np.zeros(recording.n_seconds), np.zeros(recording.n_seconds)
     for start, value in zip(features.starts.tolist(), odds.tolist(), strict=True):
         if value == value:
@@ -172,7 +172,7 @@ def predicted(
     return stored_material(recording).predicted((_stretch(per_second),))
 
 
-def _log_odds(forest: RandomForestClassifier, values: Samples) -> NDArray[np.floating]:
+def log_odds(forest: RandomForestClassifier, values: Samples) -> NDArray[np.floating]:
     """(W,) of a seizure; all trees of one mind are half a tree from certainty."""
     odds = np.full(len(values), np.nan)
     seen = ~np.isnan(values[:, 0])

@@ -39,10 +39,10 @@ def listen(source: Recording | StoredRecording, model: Model) -> tuple[Stretch, 
     """
     if isinstance(source, StoredRecording):
         seconds = _stored(source)
-        return (_score(seconds, model, 0.0, float(source.n_seconds)),)
+        return (scored(seconds, model, 0.0, float(source.n_seconds)),)
     montage = plan_montage(source.ch_names)
     return tuple(
-        _score(
+        scored(
             _conditioned(source, number, montage, model),
             model,
             segment.onset_s,
@@ -81,9 +81,10 @@ def _conditioned(
     yield conditioner.close()
 
 
-def _score(
+def scored(
     seconds: Iterable[Conditioned], model: Model, onset_s: float, length_s: float
 ) -> Stretch:
+    """Score the seconds of one contiguous stretch."""
     scorer = SecondScorer(model.runtime, model.signal, model.folder.background)
     log_odds, available_s = [np.zeros(0)], [np.zeros(0)]
 

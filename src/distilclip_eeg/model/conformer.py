@@ -36,6 +36,7 @@ class ConformerTower(nn.Module):
     def __init__(self, config: TowerConfig, signal: SignalConfig, n_leads: int) -> None:
         super().__init__()
         self.window_s = signal.window_s
+        self.lead_mask = config.lead_mask
         self.tokens_per_s = config.tokens_per_s
         samples_per_token = round(signal.sfreq) // config.tokens_per_s
         self.stem = LeadStem(config.stem_filters, samples_per_token)
@@ -63,6 +64,8 @@ class ConformerTower(nn.Module):
             (B, W) of the window and (B, S, W) of its seconds.
         """
         mask = usable.repeat_interleave(self.tokens_per_s, dim=2)  # (B, C, N)
+        if not self.lead_mask:  # a second without any lead stays unseen
+            mask = mask.amax(dim=1, keepdim=True).expand_as(mask)
         # What cannot be trusted must not reach over the border of its second either.
         eeg = torch.unflatten(eeg, 2, (self.window_s, -1)) * usable.unsqueeze(3)
         eeg = eeg.flatten(2)  # (B, C, T)

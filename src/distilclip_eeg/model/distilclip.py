@@ -63,7 +63,8 @@ class DistilCLIP(nn.Module):
         self.eeg = EEGEncoder(config, signal)
         self.text = BertLP(config.text, config.embed_dim)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
-        self.wordings = class_prompts(config.classes)
+        bare = config.text.captions == "class_names"
+        self.wordings = class_prompts(config.classes, class_names_only=bare)
 
     @property
     def logit_scale(self) -> Tensor:

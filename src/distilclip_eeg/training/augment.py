@@ -39,8 +39,13 @@ _PLACE: Final = {
 _XY = np.array([_PLACE[e] for e in ELECTRODES], np.float32)
 
 
-def augment(eeg: Window, usable: Flags, rng: Generator, sfreq: int) -> bool:
-    """Change a window in place; return whether left and right were exchanged."""
+def augment(
+    eeg: Window, usable: Flags, rng: Generator, sfreq: int, *, lose_leads: bool = True
+) -> bool:
+    """Change a window in place; return whether left and right were exchanged.
+
+    Without `lose_leads` all is drawn alike, and the leads that are there stay.
+    """
     mirrored = rng.random() < 0.5
     if mirrored:
         eeg[:] = eeg[MIRRORED]
@@ -55,7 +60,7 @@ def augment(eeg: Window, usable: Flags, rng: Generator, sfreq: int) -> bool:
         for _ in range(rng.integers(1, 3)):
             plant = PLANTS[rng.integers(len(PLANTS))]
             eeg += plant(rng, eeg.shape[1], sfreq)
-    _lose_leads(usable, rng)
+    _lose_leads(usable if lose_leads else usable.copy(), rng)
     return mirrored
 
 

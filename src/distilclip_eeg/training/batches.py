@@ -1,7 +1,8 @@
 """Stored recordings -> batches, balanced by class, data set and patient.
 
-Batch number `n` of a seed is always the same batch, whatever came before: a run that
-was killed goes on with the very batches it would have seen.
+Row `k` of batch number `n` of a seed is always the same window, whatever came before: a
+run that was killed goes on with the very batches it would have seen, and of several
+processes each makes its own rows.
 
 Shapes: B batch, T samples, S seconds, K classes.
 """
@@ -9,10 +10,9 @@ Shapes: B batch, T samples, S seconds, K classes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final, TypedDict
+from typing import Final, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -34,7 +34,9 @@ from distilclip_eeg.eeg.findings import (
 from distilclip_eeg.errors import CorpusError
 from distilclip_eeg.model.captions import caption
 from distilclip_eeg.training.augment import augment, roughen
+from distilclip_eeg.training.made_ahead import made_ahead
 
+DRAWS: Final = 2  # raised whenever a seed draws other windows than before
 SEIZURE_SHARE: Final = 0.5
 SPLICE_SHARE: Final = 0.35  # windows glued from two recordings of one data set
 BLEND_SHARE: Final = 0.15  # windows with another recording's background added
@@ -66,6 +68,12 @@ class Batches:
         Simulated recordings.
     simulated_share
         Of the windows of a batch; all of them without real recordings.
+    lose_leads
+        See `augment`.
+    class_names_only
+        Captions name the class, whatever else is known of a window.
+    rank, n_ranks
+        Which rows of each batch to make: `rank`, `rank + n_ranks` and so on.
     """
 
     def __init__(
@@ -78,20 +86,28 @@ class Batches:
         augmented: bool = True,
         simulated: Sequence[StoredRecording] = (),
         simulated_share: float = 0.0,
+        lose_leads: bool = True,
+        class_names_only: bool = False,
+        rank: int = 0,
+        n_ranks: int = 1,
     ) -> None:
+        self._rank, self._n_ranks = rank, n_ranks
         self._real = _Pools(recordings) if recordings or not simulated else None
         self._simulated = _Pools(simulated) if simulated else None
         self._simulated_share = simulated_share if simulated else 0.0
         self._window_s = signal.window_s
         self._sfreq = round(signal.sfreq)
         self._seed, self._size, self._augmented = seed, batch_size, augmented
+        self._lose_leads, self._bare = lose_leads, class_names_only
 
     def batch(self, number: int) -> Batch:
-        """Return batch `number`."""
-        rng = np.random.default_rng((self._seed, number))
+        """Return this rank's rows of batch `number`."""
         windows = [
-            self._window(rng, ictal=k < SEIZURE_SHARE * self._size)
-            for k in range(self._size)
+            self._window(
+                np.random.default_rng((self._seed, number, k)),
+                ictal=k < SEIZURE_SHARE * self._size,
+            )
+            for k in range(self._rank, self._size, self._n_ranks)
         ]
         return collate([crop for crop, _ in windows], [text for _, text in windows])
 
@@ -111,7 +127,11 @@ class Batches:
             changed = self._augmented and rng.random() < SIMULATED_AUGMENTED
         else:
             crop, changed = self._mixed(crop, recording, pools, rng), self._augmented
-        mirrored = changed and augment(crop.eeg, crop.usable, rng, self._sfreq)
+        mirrored = changed and augment(
+            crop.eeg, crop.usable, rng, self._sfreq, lose_leads=self._lose_leads
+        )
+        if self._bare:
+            return crop, class_of(crop)
         return crop, describe(crop, self._sfreq, mirrored=mirrored)
 
     def _mixed(
@@ -138,16 +158,6 @@ class Batches:
         )
 
 
-def made_ahead(batch: Callable[[int], Batch], first: int) -> Iterator[Batch]:
-    """Yield batches from number `first` on, the next one made meanwhile."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(batch, first)
-        for number in range(first + 1, 2**62):
-            ready = coming.result()
-            coming = pool.submit(batch, number)
-            yield ready
-
-
 class _Pools:
     """Recordings sorted by what can be drawn from them."""
 
@@ -172,10 +182,16 @@ class _Pools:
 _MIRRORED: Final[dict[Side, Side]] = {"left": "right", "right": "left"}
 
 
+def class_of(crop: Crop) -> Literal["background", "seizure"]:
+    """Name the class of a window: a seizure that fills at least half of it."""
+    ictal = crop.seizure is not None and float(crop.ictal.mean()) >= 0.5
+    return "seizure" if ictal else "background"
+
+
 def describe(crop: Crop, sfreq: int, *, mirrored: bool = False) -> str:
     """Caption a window: what is marked, and what its signal shows as it now is."""
     seizure = crop.seizure
-    if seizure is None or float(crop.ictal.mean()) < 0.5:
+    if seizure is None or class_of(crop) == "background":
         findings = Findings(state="background")
     else:
         onset_s, end_s, side = seizure.onset_s, seizure.end_s, seizure.side

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from distilclip_eeg.config import (
@@ -44,6 +45,7 @@ from distilclip_eeg.training.experiments import (
 from distilclip_eeg.training.export import count_parameters, export
 from distilclip_eeg.training.fit import fit
 from distilclip_eeg.training.progress import shown
+from distilclip_eeg.training.ranks import first_alone, make_fabric
 from distilclip_eeg.training.run_folder import (
     FACTS,
     Weights,
@@ -69,6 +71,8 @@ def train(
 ) -> Path:
     """Train one model; called again after a kill, it goes on. Returns the run folder.
 
+    Several processes that `torchrun` started train it together.
+
     The conditioned signal, simulated recordings and the pretraining lie beside the run
     folder and serve other runs too.
 
@@ -88,12 +92,14 @@ def train(
     run = run or Path("runs") / (
         config.name if seed is None else f"{config.name}-{seed}"
     )
-    recordings = training_recordings(config, data, run.parent)
+    fabric = make_fabric(config.training.precision)
+    with first_alone(fabric):
+        recordings = training_recordings(config, data, run.parent)
+        simulated = simulated_recordings(config, run.parent)
     held_back = config.data.validation_folds
     validation = [r for r in recordings if r.fold in held_back]
     training = [r for r in recordings if r.fold not in held_back]
-    simulated = simulated_recordings(config, run.parent)
-    initial = pretrained(config, simulated, run.parent)
+    initial = pretrained(config, simulated, run.parent, fabric)
     teaching = Teacher(teacher, run.parent / TAUGHT) if teacher else None
     facts = _read_facts(run)
     began, spent = time.monotonic(), float(facts.get("seconds", 0.0))
@@ -107,7 +113,10 @@ def train(
             initial=initial,
             teacher=teaching,
             on_step=on_step,
+            fabric=fabric,
         )
+    if not fabric.is_global_zero:
+        return run
     options = "" if teaching is None else f" --teacher runs/{teaching.config.name}"
     options += "" if seed is None else f" --seed {seed}"
     command = f"distilclip train configs/{config_path.name} --data FOLDER{options}"
@@ -137,7 +146,10 @@ def simulated_recordings(config: Config, beside: Path) -> list[StoredRecording]:
 
 
 def pretrained(
-    config: Config, simulated: Sequence[StoredRecording], beside: Path
+    config: Config,
+    simulated: Sequence[StoredRecording],
+    beside: Path,
+    fabric: Fabric | None = None,
 ) -> Weights | None:
     """Make the steps on simulated recordings alone; return the weights after them.
 
@@ -172,7 +184,7 @@ def pretrained(
     )
     run = beside / f"{config.name}-pretraining"
     with shown(f"{config.name}, pretraining", settings.steps) as on_step:
-        fit(stage, run, (), simulated=simulated, on_step=on_step)
+        fit(stage, run, (), simulated=simulated, on_step=on_step, fabric=fabric)
     return load_run(run)[1]
 
 

@@ -28,7 +28,7 @@ from distilclip_eeg.model.losses import (
     pattern_divergence,
     soft_class,
 )
-from distilclip_eeg.training.batches import Batch
+from distilclip_eeg.training.batches import DRAWS, Batch
 from distilclip_eeg.training.run_folder import WEIGHTS
 from distilclip_eeg.training.trained import load_trained
 
@@ -124,17 +124,32 @@ class Teacher:
         return {**_tensors(encoded), "pattern": _pattern(encoded, text, scale)}
 
 
-def stream_of(config: Config, recordings: list[str]) -> str:
-    """Name what decides the windows of all batches: data, seed, size, augmentation."""
+def stream_of(config: Config, recordings: list[str], rows: str = "") -> str:
+    """Name what decides the windows of all batches: data, seed, size, augmentation.
+
+    Parameters
+    ----------
+    rows
+        Which rows of a batch are looked at, where it is not all of them.
+    """
     parts = (
+        f"{DRAWS} {rows}",
         config.signal.model_dump_json(exclude={"hop_s"}),
         config.data.model_dump_json(),
         str(config.training.seed),
         str(config.training.batch_size),
         str(config.training.augment),
+        *_unusual(config),
         *recordings,
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _unusual(config: Config) -> list[str]:
+    """Name settings that came later, so that what was kept before is still found."""
+    captions = config.model.text.captions
+    kept = [] if config.training.lose_leads else ["leads are not lost"]
+    return kept if captions == "findings" else [*kept, captions]
 
 
 def distillation_losses(

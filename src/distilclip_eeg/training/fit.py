@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from distilclip_eeg.config import Config, TrainingConfig
 from distilclip_eeg.corpora.store import StoredRecording
@@ -37,6 +36,14 @@ from distilclip_eeg.training.distillation import (
     distillation_losses,
     distillation_weights,
     stream_of,
+)
+from distilclip_eeg.training.ranks import (
+    check_shares,
+    dropout_seed,
+    labels_of_all,
+    make_fabric,
+    rows_of,
+    whole_batch,
 )
 from distilclip_eeg.training.run_folder import (
     LoopState,
@@ -62,6 +69,7 @@ def fit(
     initial: Weights | None = None,
     teacher: Teacher | None = None,
     on_step: OnStep | None = None,
+    fabric: Fabric | None = None,
 ) -> LoopState:
     """Train until the last step, or until the validation patients stop improving.
 
@@ -78,18 +86,22 @@ def fit(
         Weights to start from, of a pretraining for example.
     teacher
         Adds the terms of `config.distillation`.
+    fabric
+        From `ranks.make_fabric`, where it was needed before; made here if not given.
 
     Raises
     ------
     ConfigError
-        If the run folder belongs to another configuration or teacher.
+        If the run folder belongs to another configuration or teacher, or a batch
+        cannot be shared out evenly between the processes.
     """
     if teacher is not None:
         teacher.check(config)
         config = taught_by(config, teacher.sha256)
-    folder = RunFolder(run, config)
     settings = config.training
-    fabric = Fabric(accelerator="auto", devices=1, precision=settings.precision)
+    fabric = fabric or make_fabric(settings.precision)
+    check_shares(fabric, settings.batch_size, segments is not None)
+    folder = RunFolder(run, config, writes=fabric.is_global_zero)
     torch.manual_seed(settings.seed)
     model = DistilCLIP(config.model, config.signal)
     if initial is not None:
@@ -98,6 +110,7 @@ def fit(
     average = {n: p.detach().clone() for n, p in trained_parameters(model)}
     wrapped, optimizer = fabric.setup(model, optimizer)
     state = _resume(folder, model, optimizer, average)  # to the device they are on now
+    fabric.barrier()  # nobody writes before everybody has read
     average = fabric.to_device(average)
     batches = segments or Batches(
         training,
@@ -107,21 +120,30 @@ def fit(
         augmented=settings.augment,
         simulated=simulated,
         simulated_share=config.data.simulated_share,
+        rank=fabric.global_rank,
+        n_ranks=fabric.world_size,
+        lose_leads=settings.lose_leads,
+        class_names_only=config.model.text.captions == "class_names",
     )
     names = segments.names if segments else [r.name for r in (*training, *simulated)]
-    stream = stream_of(config, names)
+    stream = stream_of(config, names, rows_of(fabric))
     weights = loss_weights(config)
-    board = SummaryWriter(str(run / "tensorboard"), purge_step=state.step)
+    board = folder.board(state.step)
     following = Waited(batches.follow(state.step))
     for batch in following:
         if state.step >= settings.steps or stalled(state, settings):
             break
-        torch.manual_seed(settings.seed * 1_000_003 + state.step)  # dropout
+        torch.manual_seed(dropout_seed(settings.seed, state.step, fabric.global_rank))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, state.step)
         wrapped.train()
         losses = batch_losses(
-            wrapped, fabric.to_device(batch), config, teacher, (stream, state.step)
+            wrapped,
+            fabric.to_device(batch),
+            config,
+            teacher,
+            (stream, state.step),
+            fabric,
         )
         optimizer.zero_grad()
         fabric.backward(total(losses, weights))
@@ -150,9 +172,10 @@ def fit(
         noted["waiting"] = following.share
         for name, value in noted.items():
             board.add_scalar(name, value, state.step)
-        if on_step is not None:
+        if on_step is not None and fabric.is_global_zero:
             on_step(state, noted)
     board.close()
+    fabric.barrier()  # what the first one wrote is there for all
     return state
 
 
@@ -194,16 +217,24 @@ def batch_losses(
     config: Config,
     teacher: Teacher | None = None,
     place: tuple[str, int] = ("", 0),
+    fabric: Fabric | None = None,
 ) -> Losses:
     """Return the named terms of one batch, unweighted.
 
     Parameters
     ----------
+    batch
+        This rank's rows of it.
     place
         Stream and number of the batch, by which a teacher's words are kept.
+    fabric
+        Of several ranks: the terms are then those of the whole batch.
     """
+    own = batch
+    batch = labels_of_all(fabric, batch)
     captions, target = deduplicate(batch["captions"])
-    encoded, text, scale = model(batch["eeg"], batch["usable"], captions)
+    encoded, text, scale = model(own["eeg"], own["usable"], captions)
+    encoded = whole_batch(fabric, encoded)
     valid = batch["second_valid"]
     smoothing = config.training.label_smoothing
     losses = {
@@ -222,7 +253,7 @@ def batch_losses(
         ),
     }
     if teacher is not None:
-        said = teacher.says(batch, captions, *place)
+        said = whole_batch(fabric, teacher.says(own, captions, *place))
         losses |= distillation_losses(
             encoded, text, scale, batch, said, config.distillation
         )

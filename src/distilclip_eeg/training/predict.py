@@ -52,11 +52,35 @@ class TorchRuntime:
         return Scores(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
+class WindowRuntime(TorchRuntime):
+    """One that lets a window speak for its seconds: they were never trained."""
+
+    def run(
+        self, eeg: NDArray[np.float32], usable: NDArray[np.float32] | NDArray[np.bool_]
+    ) -> Scores:
+        """Score windows (B, 18, T) and (B, 18, S)."""
+        scores = super().run(eeg, usable)
+        spread = np.broadcast_to(
+            scores.window_logits[:, None], scores.second_logits.shape
+        )
+        return scores._replace(second_logits=spread.copy())
+
+
 def predict(
-    model: DistilCLIP, recordings: Sequence[StoredRecording], signal: SignalConfig
+    model: DistilCLIP,
+    recordings: Sequence[StoredRecording],
+    signal: SignalConfig,
+    *,
+    by_second: bool = True,
 ) -> list[Prediction]:
-    """Score whole recordings."""
-    runtime = TorchRuntime(model)
+    """Score whole recordings.
+
+    Parameters
+    ----------
+    by_second
+        Whether the scores of seconds are asked; else those of windows alone.
+    """
+    runtime = (TorchRuntime if by_second else WindowRuntime)(model)
     background = model.config.classes.index("background")
     return [_predict_one(runtime, r, signal, background) for r in recordings]
 

@@ -180,6 +180,8 @@ def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
         batch_size=settings.batch_size,
         augmented=settings.augment,
         classes=experiment.classes,
+        lose_leads=settings.lose_leads,
+        class_names_only=config.model.text.captions == "class_names",
     )
     with shown(_name(job.key), settings.steps) as on_step:
         fit(
@@ -262,26 +264,32 @@ def _name(key: Key) -> str:
 
 def about(experiment: Experiment) -> dict[str, Any]:
     """Say what decides the predictions of a job: data, split, classes, settings."""
-    recordings = experiment.recordings
     several = experiment.classes != CLASSES
-    content = "\n".join(
-        f"{r.dataset}\t{r.patient}\t{r.name}\t{r.n_seconds}\t{r.labelled_s}\t{r.seizures}"
-        for r in recordings
-    )
     of_classes = {
         "classes": list(experiment.classes),
         "left_out": [str(each) for each in experiment.left_out],
     }
     return {
-        "recordings": len(recordings),
-        "recordings_sha256": hashlib.sha256(content.encode()).hexdigest(),
-        "datasets": ", ".join(sorted({r.dataset for r in recordings})),
-        "patients": len({r.patient for r in recordings}),
-        "hours": round(sum(r.n_seconds for r in recordings) / 3600, 2),
+        **about_recordings(experiment.recordings),
         "split": experiment.split.name if experiment.split else None,
         "configs": {
             name: _with_classes(config, experiment.classes).model_dump(mode="json")
             for name, config in experiment.configs.items()
         },
         **(of_classes if several else {}),
+    }
+
+
+def about_recordings(recordings: Sequence[StoredRecording]) -> dict[str, Any]:
+    """Say of which recordings predictions are, so that others are noticed."""
+    content = "\n".join(
+        f"{r.dataset}\t{r.patient}\t{r.name}\t{r.n_seconds}\t{r.labelled_s}\t{r.seizures}"
+        for r in recordings
+    )
+    return {
+        "recordings": len(recordings),
+        "recordings_sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "datasets": ", ".join(sorted({r.dataset for r in recordings})),
+        "patients": len({r.patient for r in recordings}),
+        "hours": round(sum(r.n_seconds for r in recordings) / 3600, 2),
     }

@@ -18,6 +18,7 @@ from uuid import uuid4
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 
 from distilclip_eeg.config import Config
 from distilclip_eeg.errors import ConfigError, ModelFolderError, OutputExistsError
@@ -52,14 +53,19 @@ class LoopState:
 class RunFolder:
     """One run.
 
+    Parameters
+    ----------
+    writes
+        Of several processes that share a run one does, the others only read.
+
     Raises
     ------
     ConfigError
         If the folder holds a run of another configuration.
     """
 
-    def __init__(self, path: Path, config: Config) -> None:
-        self.path = path
+    def __init__(self, path: Path, config: Config, *, writes: bool = True) -> None:
+        self.path, self._writes = path, writes
         path.mkdir(parents=True, exist_ok=True)
         file = path / "config.json"
         if file.exists() and not same_training(
@@ -69,13 +75,15 @@ class RunFolder:
                 f"{path}: holds a run of another configuration; name another folder "
                 "or remove it"
             )
-        if not file.exists():
+        if writes and not file.exists():
             temporary = path / ".config.json"
             temporary.write_text(config.model_dump_json(indent=1) + "\n")
             os.replace(temporary, file)
 
     def save_checkpoint(self, state: LoopState, **parts: dict[str, Any]) -> None:
         """Keep everything the loop needs to go on from here."""
+        if not self._writes:
+            return
         temporary = self.path / f".{CHECKPOINT}"
         torch.save({"state": asdict(state), **parts}, temporary)
         os.replace(temporary, self.path / CHECKPOINT)
@@ -92,14 +100,41 @@ class RunFolder:
 
     def save_weights(self, weights: Weights) -> None:
         """Keep the weights that the run is judged by."""
+        if not self._writes:
+            return
         temporary = self.path / f".{WEIGHTS}"
         save_file({k: v.detach().contiguous() for k, v in weights.items()}, temporary)
         os.replace(temporary, self.path / WEIGHTS)
 
+    def board(self, step: int) -> Board:
+        """Open the curves; those beyond `step`, of a run that was killed, go."""
+        if not self._writes:
+            return Board(None)
+        return Board(SummaryWriter(str(self.path / "tensorboard"), purge_step=step))
+
     def note(self, **line: float) -> None:
         """Append a line to the history."""
+        if not self._writes:
+            return
         with (self.path / "history.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+class Board:
+    """Scalars for TensorBoard, or nothing for who does not write."""
+
+    def __init__(self, writer: SummaryWriter | None) -> None:
+        self._writer = writer
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        """Note the value of a step."""
+        if self._writer is not None:
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._writer is not None:
+            self._writer.close()
 
 
 def taught_by(config: Config, teacher_sha256: str) -> Config:

@@ -19,7 +19,8 @@ from distilclip_eeg.evaluation.experiment.protocols import Segment
 from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES, second_shares
 from distilclip_eeg.evaluation.windows import WINDOW_S
 from distilclip_eeg.training.augment import augment
-from distilclip_eeg.training.batches import Batch, collate, describe, made_ahead
+from distilclip_eeg.training.batches import Batch, collate, describe
+from distilclip_eeg.training.made_ahead import made_ahead
 
 SEIZURE_SHARE: Final = 0.5
 AUGMENTED: Final = 0.5  # of the windows; the others are as they were recorded
@@ -35,6 +36,8 @@ class SegmentBatches:
     ----------
     classes
         Background first; the labels of all segments.
+    lose_leads, class_names_only
+        See `batches.Batches`.
 
     Raises
     ------
@@ -51,6 +54,8 @@ class SegmentBatches:
         batch_size: int,
         augmented: bool = True,
         classes: Sequence[str] = CLASSES,
+        lose_leads: bool = True,
+        class_names_only: bool = False,
     ) -> None:
         self._names = tuple(classes)
         self._classes = [[s for s in segments if s.label == name] for name in classes]
@@ -67,6 +72,7 @@ class SegmentBatches:
         self.names = [segment.name for segment in segments]
         self._sfreq = round(signal.sfreq)
         self._seed, self._size, self._augmented = seed, batch_size, augmented
+        self._lose_leads, self._bare = lose_leads, class_names_only
 
     def segments(self, number: int) -> list[Segment]:
         """Return what batch `number` is made of, seizures first."""
@@ -84,7 +90,8 @@ class SegmentBatches:
         chosen = self.segments(number)
         for place, segment in enumerate(chosen):
             crop = segment.recording.crop(segment.start_s, WINDOW_S)
-            captions.append(self._caption(crop, (self._seed, number, place)))
+            said = self._caption(crop, (self._seed, number, place))
+            captions.append(segment.label if self._bare else said)
             crops.append(crop)
         if self._names == CLASSES:
             return collate(crops, captions)
@@ -112,5 +119,7 @@ class SegmentBatches:
         """Change a window in place, or not, and say what it shows then."""
         rng = np.random.default_rng(chance)
         changed = self._augmented and rng.random() < AUGMENTED
-        mirrored = changed and augment(crop.eeg, crop.usable, rng, self._sfreq)
+        mirrored = changed and augment(
+            crop.eeg, crop.usable, rng, self._sfreq, lose_leads=self._lose_leads
+        )
         return describe(crop, self._sfreq, mirrored=mirrored)

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from distilclip_eeg.config import Config
 from distilclip_eeg.corpora.catalog import person_of
 from distilclip_eeg.eeg.annotations import written_whole
 from distilclip_eeg.errors import ConfigError, CorpusError
@@ -169,6 +170,17 @@ def _read(path: Path) -> Scored:
         ) from None
 
 
+def _as_today(about: dict[str, Any]) -> dict[str, Any]:
+    """Give settings that came after a folder was claimed the default they have."""
+    if "configs" not in about:
+        return about
+    configs = {
+        name: Config.model_validate(config).model_dump(mode="json")
+        for name, config in about["configs"].items()
+    }
+    return {**about, "configs": configs}
+
+
 def claim(folder: Path, about: Mapping[str, Any]) -> None:
     """Note what a folder is about; more seeds, models, protocols may come later.
 
@@ -179,7 +191,7 @@ def claim(folder: Path, about: Mapping[str, Any]) -> None:
     """
     path = folder / SETTINGS
     if path.exists():
-        before = json.loads(path.read_text())
+        before = _as_today(json.loads(path.read_text()))
         if changed := [name for name in about if about[name] != before.get(name)]:
             raise ConfigError(
                 f"{folder}: holds an experiment with other {' and '.join(changed)}; "

@@ -1,0 +1,1 @@
+"""Other people's detectors, trained and judged as the package's own; see README.md."""

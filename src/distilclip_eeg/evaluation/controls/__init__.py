@@ -1,0 +1,1 @@
+"""What a model might go by beside seizures: data set, patient, clock, loudness."""

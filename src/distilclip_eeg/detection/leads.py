@@ -20,6 +20,7 @@ from distilclip_eeg.eeg.montage import LEADS
 
 MAX_NAMED: Final = 6  # a third of the montage; more would not locate anything
 SHARE_OF_STRONGEST: Final = 0.5
+FLOOR_UV2: Final = 0.25  # an amplifier's noise: a flat lead grows from no less
 
 
 class Listener(Protocol):
@@ -90,6 +91,67 @@ def name_leads(
         At most six, the strongest first; empty if no lead counts for a seizure.
     """
     return strongest_leads(lead_drops(eeg, usable, runtime, background))
+
+
+def carrying_leads(
+    now: Heard, before: Heard, runtime: Listener, background: int
+) -> tuple[str, ...]:
+    """Name the leads that carry a seizure, told from how they were before it.
+
+    Returns
+    -------
+    tuple of str
+        At most six, the strongest first; empty if no lead speaks for a seizure.
+    """
+    values = lead_map(now.eeg, now.usable, runtime, background, before=before)
+    known = np.isfinite(values)
+    total = np.where(known, values, 0).sum(axis=1)
+    by_lead = np.where(known.any(1), total / np.maximum(known.sum(1), 1), np.nan)
+    growth = log_growth(_power(now), _power(before))
+    return strongest_leads(evidence(by_lead, growth))
+
+
+def evidence(
+    by_lead: NDArray[np.floating], growth: NDArray[np.floating] | float
+) -> NDArray[np.float32]:
+    """Give each lead from 0 to 1 for the one with most; NaN if never usable, (18,).
+
+    What a lead carries, times how much it grew: a lead that the network weighs heavily
+    and that hardly changed is no place where a seizure begins.
+
+    Parameters
+    ----------
+    by_lead
+        (18,) log-odds that a lead carries.
+    growth
+        From `log_growth`; 1 where there is no past.
+    """
+    product = np.maximum(by_lead, 0) * np.maximum(growth, 0)
+    most = np.nanmax(product, initial=0.0)
+    return np.asarray(product / most if most > 0 else product, np.float32)
+
+
+def log_growth(
+    after_uv2: NDArray[np.floating], before_uv2: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Logarithm of how many times louder leads became; 0 where either is not known.
+
+    Parameters
+    ----------
+    after_uv2, before_uv2
+        (18,) mean power; NaN where a lead was never usable.
+    """
+    grown = 0.5 * np.log((after_uv2 + FLOOR_UV2) / (before_uv2 + FLOOR_UV2))
+    return np.nan_to_num(np.asarray(grown, np.float64), nan=0.0)
+
+
+def _power(heard: Heard) -> NDArray[np.float64]:
+    """(18,) µV² over the usable seconds; NaN if there are none."""
+    seconds = np.square(heard.eeg, dtype=np.float64)
+    power = seconds.reshape(*heard.usable.shape, -1).mean(axis=2)
+    n = heard.usable.sum(axis=1)
+    total = np.where(heard.usable, power, 0).sum(axis=1)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
 def strongest_leads(values: NDArray[np.floating]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from distilclip_eeg.config import DetectionConfig
 from distilclip_eeg.detection.alarms import AlarmState, Smoother
-from distilclip_eeg.detection.leads import name_leads
+from distilclip_eeg.detection.carriers import Carriers
 from distilclip_eeg.detection.models import Model
 from distilclip_eeg.detection.result import (
     Detection,
@@ -104,7 +104,7 @@ class StreamDetector:
         """Forget all that came; the next sample is the first of a new recording."""
         self._start_time = start_time
         self._alarms = AlarmState(self.settings)
-        self._strongest: ScoredWindow | None = None  # of the event that is not over
+        self._carriers = Carriers(self._model)
         self._tally = QualityTally(self.montage.missing_leads)
         self._events: list[Event] = []
         self._probability = array("f")
@@ -259,7 +259,7 @@ class StreamDetector:
             Whether `result` shall tell of what was before too. Without it the state
             stays as small as it is, however long the stream.
         """
-        strongest, start = self._strongest, self._start_time
+        start = self._start_time
         return {
             "version": STATE_VERSION,
             "model": {"name": self._model.name, "sha256": self._model.identity.sha256},
@@ -276,7 +276,7 @@ class StreamDetector:
             "scorer": self._scorer.state(),
             "smoother": self._smoother.state(),
             "alarms": self._alarms.state(),
-            "strongest": strongest and strongest.state(),
+            "carriers": self._carriers.state(),
             "tally": self._tally.state(),
             "events": [e.to_dict() for e in self._events] if history else [],
             "probability": np.array(self._probability if history else [], np.float32),
@@ -312,8 +312,7 @@ class StreamDetector:
         self._smoother.restore(state["smoother"])
         self._alarms.restore(state["alarms"])
         self._tally.restore(state["tally"])
-        strongest = state["strongest"]
-        self._strongest = strongest and ScoredWindow.from_state(strongest)
+        self._carriers.restore(state["carriers"])
         self._events = [Event.from_dict(values) for values in state["events"]]
         self._probability = array("f", state["probability"].tobytes())
 
@@ -347,6 +346,7 @@ class StreamDetector:
         self._conditioner = Conditioner(self.montage, self._sfreq, signal)
         self._scorer = SecondScorer(self._model.runtime, signal, folder.background)
         self._smoother = Smoother(self.settings.smoothing_s)
+        self._carriers.forget_before()
 
     def _close_segment(self) -> list[News]:
         length_s = self._n_times / self._sfreq
@@ -365,6 +365,8 @@ class StreamDetector:
             values = [y for x in settled for y in self._smoother.push(x)]
             available_s = min(float(window.end), length_s)
             news += self._announce(values, available_s, length_s)
+            if self._alarms.is_idle:
+                self._carriers.hear_quiet(window, self._onset_s + window.end)
         return news
 
     def _announce(
@@ -398,7 +400,7 @@ class StreamDetector:
         )
         located = self._locate(events)
         if self._alarms.is_open and (latest := self._scorer.latest):
-            self._strongest = _stronger(self._strongest, latest)
+            self._carriers.hear_event(latest)
         return located
 
     def _remember(self, second: int, probability: float) -> None:
@@ -415,22 +417,11 @@ class StreamDetector:
 
     def _locate(self, events: Iterable[Event]) -> list[Event]:
         """Name the leads of events that are over."""
-        located = []
-        for event in events:
-            if (window := self._strongest) is not None:
-                model = self._model
-                background = model.folder.background
-                leads = name_leads(window.eeg, window.usable, model.runtime, background)
-                event = replace(event, channels=leads)
-            located.append(event)
+        located = [
+            replace(event, channels=self._carriers.leads_of(event.onset))
+            for event in events
+        ]
         if self._alarms.is_idle:  # also where an event was too short to come out
-            self._strongest = None
+            self._carriers.forget_event()
         self._events += located
         return located
-
-
-def _stronger(a: ScoredWindow | None, b: ScoredWindow) -> ScoredWindow:
-    """The window that looks more like a seizure; one in which nothing is seen never."""
-    if a is None or math.isnan(a.log_odds):
-        return b
-    return b if b.log_odds > a.log_odds else a

@@ -17,7 +17,13 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from distilclip_eeg.detection.leads import Heard, lead_map, strongest_leads
+from distilclip_eeg.detection.leads import (
+    Heard,
+    evidence,
+    lead_map,
+    log_growth,
+    strongest_leads,
+)
 from distilclip_eeg.detection.models import Model
 from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.eeg.montage import LEADS
@@ -31,7 +37,6 @@ LEAD_IN_S: Final = 5  # shown before the onset: a change is seen against what wa
 SHOWN_S: Final = 20
 ONSET_S: Final = 5  # of an event; where it begins says more than where it spreads
 GROWN_FROM_S: Final = 10  # before the onset, that growth is told from
-FLOOR_UV2: Final = 0.25  # an amplifier's noise: a flat lead grows from no less
 GUARD_S: Final = 5  # an onset is known to some seconds only
 LEAST_BEFORE_S: Final = 4
 _SEEN: Final = 0.5  # of the present leads' seconds, for a window to compare with
@@ -92,10 +97,7 @@ class LeadMap:
         heavily and that hardly changed is no place where a seizure begins. Without a
         past, what it carries alone.
         """
-        grown = 1.0 if self.growth is None else np.maximum(self.growth, 0)
-        product = np.maximum(self.by_lead, 0) * grown
-        most = np.nanmax(product, initial=0.0)
-        return (product / most if most > 0 else product).astype(np.float32)
+        return evidence(self.by_lead, 1.0 if self.growth is None else self.growth)
 
     @property
     def strongest(self) -> tuple[str, ...]:
@@ -264,12 +266,14 @@ def _growth(
     power = np.square(kept, dtype=np.float64).reshape(*page.usable.shape, -1).mean(2)
     parts = [slice(0, n_before), slice(n_before, None)]
     before, after = (
-        power[:, part].sum(1) / np.maximum(page.usable[:, part].sum(1), 1)
+        np.where(
+            page.usable[:, part].any(1),
+            power[:, part].sum(1) / np.maximum(page.usable[:, part].sum(1), 1),
+            np.nan,
+        )
         for part in parts
     )
-    known = page.usable[:, parts[0]].any(1) & page.usable[:, parts[1]].any(1)
-    grown = 0.5 * np.log((after + FLOOR_UV2) / (before + FLOOR_UV2))
-    return np.where(known, grown, 0).astype(np.float32)
+    return log_growth(after, before).astype(np.float32)
 
 
 def _filled(heard: Heard, n_seconds: int) -> Heard:

@@ -6,28 +6,46 @@ Everything heavy is imported inside the commands, so that `--help` comes at once
 """
 
 from distilclip_eeg.cli import (
+    ablating,
+    benching,
     comparing,
+    controlling,
     detecting,
     downloading,
     evaluating,
+    explaining,
     learning,
     looking,
     preparing,
+    quantizing,
     reproducing,
+    reviewing,
+    scanning,
+    searching,
     simulating,
+    streaming,
 )
 from distilclip_eeg.cli.app import app, main
 
 __all__ = [
+    "ablating",
     "app",
+    "benching",
     "comparing",
+    "controlling",
     "detecting",
     "downloading",
     "evaluating",
+    "explaining",
     "learning",
     "looking",
     "main",
     "preparing",
+    "quantizing",
     "reproducing",
+    "reviewing",
+    "scanning",
+    "searching",
     "simulating",
+    "streaming",
 ]

@@ -115,11 +115,9 @@ def _plan_many(sources: Sequence[Path], folder: Path) -> list[Job]:
     if folder.exists() and not folder.is_dir():
         raise DistilClipError(f"--output {folder} is a file, expected a folder")
     found = list(_recordings(sources))
-    stems = Counter(relative.with_suffix("") for _, relative in found)
+    names = table_names([relative for _, relative in found])
     jobs: dict[Path, Job] = {}
-    for source, relative in found:
-        is_alone = stems[relative.with_suffix("")] == 1  # no rec.bdf beside rec.edf
-        name = relative.with_suffix(".tsv") if is_alone else Path(f"{relative}.tsv")
+    for (source, _), name in zip(found, names, strict=True):
         output = folder / name
         if output in jobs:
             raise DistilClipError(
@@ -128,6 +126,20 @@ def _plan_many(sources: Sequence[Path], folder: Path) -> list[Job]:
             )
         jobs[output] = Job(source, output)
     return list(jobs.values())
+
+
+def table_names(recordings: Sequence[Path]) -> list[Path]:
+    """Name the table of each recording: `rec.tsv`, or `rec.edf.tsv` beside `rec.bdf`.
+
+    Parameters
+    ----------
+    recordings
+        Paths relative to one root, none of them twice; nor is any name.
+    """
+    short = [recording.with_suffix(".tsv") for recording in recordings]
+    full = [Path(f"{recording}.tsv") for recording in recordings]
+    taken = Counter(short) + Counter(full)
+    return [a if taken[a] == 1 else b for a, b in zip(short, full, strict=True)]
 
 
 def check_outputs(outputs: Iterable[Path], *, force: bool) -> None:

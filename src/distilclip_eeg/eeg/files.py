@@ -7,7 +7,9 @@ rest. Knows which files belong to a recording and which are only its companions.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from distilclip_eeg.eeg.edf import EdfRecording
 from distilclip_eeg.eeg.edf_header import is_edf
@@ -70,19 +72,33 @@ def find_recordings(root: Path) -> list[Path]:
         if path.suffix.lower() in RECORDING_SUFFIXES
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and not _is_companion(path)
+        and is_recording(path.name, partial(_lies_beside, path))
     )
 
 
-def _is_companion(path: Path) -> bool:
-    if path.suffix.lower() == ".eeg":
-        return path.with_suffix(".vhdr").is_file()
-    match = _LATER_PART.fullmatch(path.name)
-    if match is None:
+def is_recording(name: str, lies_beside: Callable[[str], bool]) -> bool:
+    """Whether a file is called like a recording, and is no companion of another.
+
+    Parameters
+    ----------
+    name
+        Of the file, without its folder.
+    lies_beside
+        Tells of another name whether such a file lies in the same folder.
+    """
+    path = PurePosixPath(name)
+    if name.startswith(".") or path.suffix.lower() not in RECORDING_SUFFIXES:
         return False
-    if match[2].startswith("-"):
-        return path.with_name(f"{match[1]}.fif").is_file()
-    return True
+    if path.suffix.lower() == ".eeg":
+        return not lies_beside(f"{path.stem}.vhdr")
+    match = _LATER_PART.fullmatch(name)
+    if match is None:
+        return True
+    return match[2].startswith("-") and not lies_beside(f"{match[1]}.fif")
+
+
+def _lies_beside(path: Path, name: str) -> bool:
+    return path.with_name(name).is_file()
 
 
 def _first_bytes(path: Path) -> bytes:

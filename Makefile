@@ -20,7 +20,13 @@ help:
 
 .venv/.all: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[train,evaluate,onnx,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[train,evaluate,review,live,archive,onnx,dev]"
+	touch $@
+
+# axe-core checks pages for accessibility; without npm those tests are skipped.
+.venv/.axe: .venv/.all
+	if command -v npm >/dev/null; then \
+		npm install --silent --no-save --prefix .venv/axe axe-core@4.14.1; fi
 	touch $@
 
 demo: .venv/.base
@@ -29,10 +35,10 @@ demo: .venv/.base
 	@echo "The page with the event marked: demo/page.png"
 
 # One thread per worker: two workers on two cores would otherwise fight over them.
-test: .venv/.all
+test: .venv/.all .venv/.axe
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-all: .venv/.all
+test-all: .venv/.all .venv/.axe
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: .venv/.all

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from distilclip_eeg.live.clock import (
@@ -60,6 +60,7 @@ def test_an_even_stream_is_one_piece() -> None:
     at=st.integers(256 * 11, 256 * 12),
     chunk=st.sampled_from([9, 64, 255, 256, 1000]),
 )
+@example(gap_samples=76792, at=2816, chunk=9)  # just as old as what is remembered
 @settings(max_examples=20, deadline=None)
 def test_lost_samples_are_found_to_the_sample(
     gap_samples: int, at: int, chunk: int

@@ -39,6 +39,7 @@ __all__ = [
     "as_recording",
     "prepare_simulated",
     "simulate",
+    "simulated_name",
     "write_simulated",
 ]
 
@@ -106,7 +107,7 @@ def prepare_simulated(
     duration_s
         Of each recording.
     """
-    names = [_name(seed, duration_s) for seed in seeds]
+    names = [simulated_name(seed, duration_s) for seed in seeds]
     if (folder / INDEX).is_file():
         store = Store(folder, signal)
         if [recording.name for recording in store.recordings] == names:
@@ -129,7 +130,7 @@ def _draw_one(
         if content.get("format_version") == FORMAT_VERSION:
             return content
     simulated = simulate(seed, duration_s)
-    name = _name(seed, duration_s)
+    name = simulated_name(seed, duration_s)
     stored = store_signal(
         folder, seed, condition(as_recording(simulated, name), signal)
     )
@@ -162,7 +163,8 @@ def _draw_one(
     return content
 
 
-def _name(seed: int, duration_s: float) -> str:
+def simulated_name(seed: int, duration_s: float) -> str:
+    """Name a simulated recording, and so its person, by what it is drawn from."""
     length = "" if duration_s == 3600 else f"-{duration_s:g}s"
     return f"{DATASET}-g{GENERATION}-{seed:06d}{length}"
 

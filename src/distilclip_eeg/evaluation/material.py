@@ -20,7 +20,12 @@ from distilclip_eeg.corpora.catalog import CorpusRecording
 from distilclip_eeg.corpora.datasets import CATALOGS, open_catalog
 from distilclip_eeg.corpora.index import INDEX
 from distilclip_eeg.corpora.manifest import MANIFEST, read_manifest
-from distilclip_eeg.corpora.simulate import DATASET, simulate, write_simulated
+from distilclip_eeg.corpora.simulate import (
+    DATASET,
+    simulate,
+    simulated_name,
+    write_simulated,
+)
 from distilclip_eeg.corpora.store import (
     Marked,
     Store,
@@ -217,7 +222,7 @@ def _simulated(seeds: str, duration_s: float, keep: Path | None) -> Data:
     tasks = tuple(
         Task(name, name, None, partial(_draw, seed, name, duration_s, keep))
         for seed in range(low, high + 1)
-        if (name := _name(seed, duration_s))
+        if (name := simulated_name(seed, duration_s))
     )
     return Data(f"{DATASET}:{low}-{high}", tasks, seeds=(low, high))
 
@@ -243,11 +248,6 @@ def _draw(seed: int, name: str, duration_s: float, keep: Path | None) -> Materia
             (e.onset, e.onset + e.duration, e.event_type) for e in drawn.negatives
         ),
     )
-
-
-def _name(seed: int, duration_s: float) -> str:
-    length = "" if duration_s == HOUR_S else f"-{duration_s:g}s"
-    return f"{DATASET}-{seed:06d}{length}"
 
 
 def _check_folds(tasks: Sequence[Task]) -> None:

@@ -30,6 +30,7 @@ RATE_SPAN_S, MIN_RATE_SPAN_S = 60.0, 10.0
 RATE_ERROR: Final = 0.02  # of the announced rate; crystals stay below 0.0001
 MAX_RATE_ERROR: Final = 0.2
 AGES_S: Final = 300.0  # for so long it is remembered how early samples came
+LEAST_AGES: Final = 64  # and of so many chunks, however long ago
 RETURN_TOLERANCE_S: Final = 1.0  # stamps and this machine's clock about an absence
 
 
@@ -312,7 +313,11 @@ class SampleClock:
         age = self._played(now) - stamp
         self._least_age = min(self._least_age, age + self._jumped_s)
         self._ages.append((now, age))
-        while self._ages[-1][0] - self._ages[0][0] > AGES_S:
+        # A chunk that spans a gap is old in its first part: never the only one kept.
+        while (
+            len(self._ages) > LEAST_AGES
+            and self._ages[-1][0] - self._ages[0][0] > AGES_S
+        ):
             self._ages.popleft()
 
     def _residuals(self, stamps: Stamps) -> Stamps:

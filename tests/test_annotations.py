@@ -16,6 +16,7 @@ from distilclip_eeg.eeg.annotations import (
     TSV_COLUMNS,
     Event,
     read_tsv,
+    remove_partial,
     write_tsv,
     written_whole,
 )
@@ -198,3 +199,18 @@ def test_failing_write_leaves_nothing(tmp_path: Path, existing: str | None) -> N
     with pytest.raises(OSError, match="disk full"):
         write_half(target)
     assert [p.read_text() for p in tmp_path.iterdir()] == ([existing] * bool(existing))
+
+
+def test_only_what_a_kill_left_of_our_writing_is_removed(tmp_path: Path) -> None:
+    below = tmp_path / "below"
+    below.mkdir()
+    with written_whole(below / "events.tsv") as partial:
+        partial.write_text("half")
+        left = below / partial.name.replace("events", "older")
+        left.write_text("half")
+    others = [tmp_path / ".thesis.part", below / "film.part"]
+    for path in others:
+        path.write_text("somebody else's")
+    remove_partial(tmp_path)
+    assert not left.exists()
+    assert all(path.exists() for path in [*others, below / "events.tsv"])

@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 
 from distilclip_eeg.archive.index import Row
 from distilclip_eeg.archive.listing import reason_of, shown
-from distilclip_eeg.eeg.annotations import written_whole
+from distilclip_eeg.eeg.annotations import remove_partial, written_whole
 from distilclip_eeg.errors import ArchiveError
 
 FOLDER: Final = ".scan"
@@ -68,6 +68,7 @@ class Journal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self._path.with_name("lock"), self._output)
             try:
+                remove_partial(self._output)
                 self._load()
                 self._open()
             except BaseException:

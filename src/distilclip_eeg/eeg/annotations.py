@@ -110,6 +110,9 @@ class Event:
         )
 
 
+_PARTIAL: Final = re.compile(r"\..+\.[0-9a-f]{32}\.part")
+
+
 @contextmanager
 def written_whole(target: Path) -> Iterator[Path]:
     """Give a path beside `target` to write to; it becomes `target` on success.
@@ -122,6 +125,16 @@ def written_whole(target: Path) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what a kill left of `written_whole`, here and below.
+
+    Only for a folder that nobody else is writing to.
+    """
+    for path in folder.rglob(".*.part"):
+        if _PARTIAL.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_tsv(

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from distilclip_eeg.cli.app import FAILED, Force, app, extra, fold_numbers, say
-from distilclip_eeg.cli.evaluating import in_turn
+from distilclip_eeg.cli.evaluating import Precision, Threads, in_turn
 
 
 @app.command()
@@ -40,13 +40,8 @@ def controls(
     name: Annotated[
         str | None, typer.Option(help="What to call it; default: the model's name.")
     ] = None,
-    precision: Annotated[
-        Literal["auto", "f32", "int8"],
-        typer.Option(help="f32: exact, slower; int8: the folder's 8-bit network."),
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use; default: all.")
-    ] = None,
+    precision: Precision = "auto",
+    threads: Threads = None,
     force: Force = False,
 ) -> None:
     """Ask whether a model goes by data set, patient, clock or loudness."""

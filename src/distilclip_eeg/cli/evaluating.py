@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 DRAWS = 1000
 
+Precision = Annotated[
+    Literal["auto", "f32", "int8"],
+    typer.Option(help="f32: exact, slower; int8: the folder's 8-bit network."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Cores to use; default: all.")]
 Draws = Annotated[
     int, typer.Option(min=0, help="Draws of patients behind an interval.")
 ]
@@ -61,13 +66,8 @@ def evaluate(
     false_alarms_per_day: Annotated[
         float | None, typer.Option(help="Choose the threshold by what it costs.")
     ] = None,
-    precision: Annotated[
-        Literal["auto", "f32", "int8"],
-        typer.Option(help="f32: exact, slower; int8: the folder's 8-bit network."),
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use; default: all.")
-    ] = None,
+    precision: Precision = "auto",
+    threads: Threads = None,
     hours: Annotated[
         float, typer.Option(min=0.01, help="Of each simulated recording.")
     ] = 1.0,

@@ -43,7 +43,7 @@ from distilclip_eeg.evaluation.predictions import (
     save_predictions,
 )
 from distilclip_eeg.evaluation.report import WINDOWS_SAID
-from distilclip_eeg.evaluation.tables import DASH
+from distilclip_eeg.evaluation.tables import DASH, with_interval
 
 PREDICTIONS: Final = "predictions"
 ROWS: Final = "rows"
@@ -251,10 +251,10 @@ def markdown(table: Mapping[str, Any]) -> str:
         figures = row["figures"]
         cells = [
             name,
-            _cell(figures.get(AUROC)),
-            _cell(figures.get(FOUND)),
-            _cell(row["matched"]["figures"].get(FOUND)),
-            *(_cell(figures.get(alarmed(group))) for group in QUIET),
+            with_interval(figures.get(AUROC)),
+            with_interval(figures.get(FOUND)),
+            with_interval(row["matched"]["figures"].get(FOUND)),
+            *(with_interval(figures.get(alarmed(group))) for group in QUIET),
             f"{len(row['seeds'])} × {len(row['folds'])}",
             _speed(row["note"]["windows_per_second"]),
         ]
@@ -277,7 +277,7 @@ def _differences(table: Mapping[str, Any]) -> Iterator[str]:
     yield from (_line(_DIFFERENCE_HEAD), _line(["---"] * len(_DIFFERENCE_HEAD)))
     for name, other, above in pairs:
         names = (AUROC, FOUND, "matched/found", *(alarmed(group) for group in QUIET))
-        cells = [_cell(above.get(figure), sign="+") for figure in names]
+        cells = [with_interval(above.get(figure), sign="+") for figure in names]
         yield _line([name, other, *cells])
     yield ""
 
@@ -292,15 +292,6 @@ def _notes(table: Mapping[str, Any]) -> Iterator[str]:
         "very clips. Mean over seeds; in brackets 95 % of draws of patients. Windows "
         "per second of one core's time."
     )
-
-
-def _cell(figure: Mapping[str, Any] | None, sign: str = "") -> str:
-    if figure is None or figure["value"] is None:
-        return DASH
-    text = f"{figure['value']:{sign}.3f}"
-    if figure["low"] is not None:
-        text += f" [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"
-    return text
 
 
 def _speed(value: float | None) -> str:

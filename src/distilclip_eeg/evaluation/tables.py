@@ -298,3 +298,21 @@ def _at(scores: Mapping[str, Any], path: str) -> float | None:
     for key in path.split("/"):
         value = value.get(key) if isinstance(value, Mapping) else None
     return None if value is None else float(value)
+
+
+def with_interval(figure: Mapping[str, Any] | None, sign: str = "") -> str:
+    """Give `0.901 [0.850, 0.940]`, or a dash for what is not known.
+
+    Parameters
+    ----------
+    figure
+        Of `value`, and of `low` and `high`, None where there are no bounds.
+    sign
+        "+" for differences.
+    """
+    if figure is None or figure["value"] is None:
+        return DASH
+    text = f"{figure['value']:{sign}.3f}"
+    if figure["low"] is not None:
+        text += f" [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"
+    return text

@@ -50,7 +50,7 @@ from distilclip_eeg.evaluation.evaluate import Models
 from distilclip_eeg.evaluation.intervals import LEVEL, Interval
 from distilclip_eeg.evaluation.predictions import Prediction
 from distilclip_eeg.evaluation.report import WINDOWS_SAID
-from distilclip_eeg.evaluation.tables import DASH
+from distilclip_eeg.evaluation.tables import DASH, with_interval
 
 FILES: Final = ("controls.json", "controls.md")
 PATIENTS: Final = "patients.tsv"
@@ -305,8 +305,8 @@ def _probe_lines(probes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             p["asked"],
             p["of"],
             p["figure"],
-            _cell(p["embeddings"]),
-            _cell(p["signal"]),
+            with_interval(p["embeddings"]),
+            with_interval(p["signal"]),
             f"{p['chance']:.3f}",
             str(p["n_patients"]),
         )
@@ -317,7 +317,9 @@ def _cue_lines(cues: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from ("## What one cue alone gives, and what is left without it", "")
     yield from _head("", "AUROC", "without a short cut")
     for cue in cues:
-        yield _line(f"{cue['name']}: {cue['said']}", _cell(cue), cue["harmless"])
+        yield _line(
+            f"{cue['name']}: {cue['said']}", with_interval(cue), cue["harmless"]
+        )
     yield ""
 
 
@@ -329,9 +331,11 @@ def _row_lines(
     yield from _head(what, "AUROC", "seizures found", *heads)
     for name, row in rows.items():
         shares = [_share(row["counts"].get(key)) for key in _SHARES]
-        yield _line(name, _cell(row["figures"].get(AUROC)), *shares)
+        yield _line(name, with_interval(row["figures"].get(AUROC)), *shares)
         if "above" in row:
-            cells = [_cell(row["above"].get(key), "+") for key in (AUROC, *_SHARES)]
+            cells = [
+                with_interval(row["above"].get(key), "+") for key in (AUROC, *_SHARES)
+            ]
             yield _line("– by how much it is higher", *cells)
     yield ""
 
@@ -365,15 +369,6 @@ def _share(counted: Mapping[str, float] | None) -> str:
     if counted is None or not counted["whole"]:
         return DASH
     return f"{counted['part']:g} of {counted['whole']:g}"
-
-
-def _cell(figure: Mapping[str, Any] | None, sign: str = "") -> str:
-    if figure is None or figure["value"] is None:
-        return DASH
-    text = f"{figure['value']:{sign}.3f}"
-    if figure["low"] is not None:
-        text += f" [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"
-    return text
 
 
 def _plain(value: float | None) -> str:

@@ -257,7 +257,7 @@ def _write_head_and_foot(
         said = f"{place}: {said}"
     figure.text(left, 1 - 17.5 / height, said, fontsize=LARGE)
     legend = _legend(found, limit, sensitivity_uv_per_mm(page))
-    _write(figure, left, 4 / height, legend)
+    _write(figure, left, 1.5 / height, legend.replace("; ", "\n"))
 
 
 def _legend(found: LeadMap, limit: float, uv_per_mm: int) -> str:

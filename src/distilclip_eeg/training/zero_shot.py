@@ -161,15 +161,12 @@ def stage_config(
     """
     settings = config.pretraining.model_dump()
     settings["steps"] = steps or config.pretraining.steps or config.training.steps
+    settings["augment"] = settings["augment"] and not left_out.mirrors
     return config.model_copy(
         update={
             "name": f"{config.name} without {left_out.name}",
             "data": DataConfig(simulated_hours=hours, simulated_share=1.0),
-            "training": TrainingConfig(
-                **settings,
-                precision=config.training.precision,
-                augment=not left_out.mirrors,
-            ),
+            "training": TrainingConfig(**settings, precision=config.training.precision),
             "pretraining": PretrainingConfig(),
             "distillation": DistillationConfig(),
             "detection": DetectionConfig(),

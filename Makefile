@@ -35,11 +35,16 @@ demo: .venv/.base
 	@echo "The page with the event marked: demo/page.png"
 
 # One thread per worker: two workers on two cores would otherwise fight over them.
+# Playwright stays out of the process that holds every other native library: beside them
+# a worker died of a segmentation fault.
+PAGES := tests/test_review_page.py tests/test_report.py tests/test_browser_example.py
 test: .venv/.all .venv/.axe
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "browser and not slow" $(PAGES)
 
 test-all: .venv/.all .venv/.axe
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m browser $(PAGES)
 
 lint: .venv/.all
 	$(BIN)/ruff check .

@@ -121,6 +121,7 @@ def address() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.browser
 def test_the_page_finds_the_same_events(address: str) -> None:
     with browser_page() as page:
         page.goto(f"{address}/examples/browser/index.html?speed=0")

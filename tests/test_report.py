@@ -312,12 +312,14 @@ def test_mistake_is_one_line(
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+@pytest.mark.browser
 def test_passes_axe(page: str, folder: Path) -> None:
     with browser_page(1280) as opened:
         opened.goto((folder / "night.html").as_uri())
         assert serious_findings(opened) == []
 
 
+@pytest.mark.browser
 def test_opens_without_network_and_prints(page: str, folder: Path) -> None:
     with browser_page(1280) as opened:
         opened.context.set_offline(True)

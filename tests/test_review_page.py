@@ -58,6 +58,7 @@ def mine(page: Any, reviewer: str) -> Any:
     return next(r for r in reviews if r["reviewer"] == reviewer)
 
 
+@pytest.mark.browser
 def test_scroll_montage_move_kill_restart_find(folder: Path) -> None:
     with browser_page() as page:
         with Server(folder, "--no-detect") as server:
@@ -119,6 +120,7 @@ KEYS_AND_WHAT_HOLDS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.browser
 def test_everything_by_keyboard(folder: Path) -> None:
     with Server(folder, "--no-detect") as server, browser_page() as page:
         open_recording(page, server.url, "Keys")
@@ -158,6 +160,7 @@ def test_everything_by_keyboard(folder: Path) -> None:
         page.wait_for_selector("#rows button")
 
 
+@pytest.mark.browser
 def test_threshold_recuts_at_once(tmp_path: Path) -> None:
     root = write_folder(tmp_path)  # one event of 0.9, one of 0.7
     with Server(root, "--no-detect") as server, browser_page() as page:
@@ -172,6 +175,7 @@ def test_threshold_recuts_at_once(tmp_path: Path) -> None:
         page.wait_for_selector("#events li:nth-child(2)")
 
 
+@pytest.mark.browser
 def test_without_a_name_nothing_is_stored(folder: Path) -> None:
     with Server(folder, "--no-detect") as server, browser_page() as page:
         open_recording(page, server.url, "")
@@ -182,6 +186,7 @@ def test_without_a_name_nothing_is_stored(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.browser
 def test_axe_finds_nothing_serious(folder: Path, scheme: str) -> None:
     with Server(folder, "--no-detect") as server, browser_page() as page:
         page.emulate_media(color_scheme=scheme)

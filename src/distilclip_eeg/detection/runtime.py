@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from abc import ABC, abstractmethod
+from collections import deque
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
@@ -249,8 +250,10 @@ class _OpenVino(_Engine):
         if precision != "auto":
             settings["INFERENCE_PRECISION_HINT"] = "f32"
         self._compiled = core.compile_model(model, "CPU", settings)
-        self._queue = openvino.AsyncInferQueue(self._compiled)
-        self._queue.set_callback(_copy_outputs)
+        # Not openvino's own queue: it calls Python from its threads, and a process in
+        # which many models come and go died of that.
+        self._idle = [self._compiled.create_infer_request() for _ in range(threads)]
+        self._at_work: deque[tuple[Any, list[Samples]]] = deque()
 
     def _output_shapes(self) -> _Shapes:
         return {
@@ -260,15 +263,24 @@ class _OpenVino(_Engine):
         }
 
     def submit(self, eeg: Samples, usable: Samples, out: list[Samples]) -> None:
-        self._queue.start_async({"eeg": eeg, "usable": usable}, out)
+        if not self._idle:
+            self._finish()
+        request = self._idle.pop()
+        request.start_async({"eeg": eeg, "usable": usable})
+        self._at_work.append((request, out))
 
     def wait(self) -> None:
-        self._queue.wait_all()
+        while self._at_work:
+            self._finish()
 
-
-def _copy_outputs(request: Any, out: list[Samples]) -> None:
-    for name, rows in zip(OUTPUTS, out, strict=True):
-        rows[:] = request.get_tensor(name).data[: len(rows)]
+    def _finish(self) -> None:
+        """Wait for the batch that was submitted first, and copy what it gave."""
+        request, out = self._at_work[0]
+        request.wait()
+        for name, rows in zip(OUTPUTS, out, strict=True):
+            rows[:] = request.get_tensor(name).data[: len(rows)]
+        self._at_work.popleft()
+        self._idle.append(request)
 
 
 class _OnnxRuntime(_Engine):

@@ -35,8 +35,7 @@ demo: .venv/.base
 	@echo "The page with the event marked: demo/page.png"
 
 # One thread per worker: two workers on two cores would otherwise fight over them.
-# Playwright stays out of the process that holds every other native library: beside them
-# a worker died of a segmentation fault.
+# Playwright stays out of the process that holds every other native library.
 PAGES := tests/test_review_page.py tests/test_report.py tests/test_browser_example.py
 test: .venv/.all .venv/.axe
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not browser"

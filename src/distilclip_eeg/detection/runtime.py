@@ -250,8 +250,7 @@ class _OpenVino(_Engine):
         if precision != "auto":
             settings["INFERENCE_PRECISION_HINT"] = "f32"
         self._compiled = core.compile_model(model, "CPU", settings)
-        # Not openvino's own queue: it calls Python from its threads, and a process in
-        # which many models come and go died of that.
+        # Not openvino's own queue: that calls Python from threads of its own.
         self._idle = [self._compiled.create_infer_request() for _ in range(threads)]
         self._at_work: deque[tuple[Any, list[Samples]]] = deque()
 

@@ -26,6 +26,7 @@ from distilclip_eeg.eeg.files import open_recording
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.eeg.recording import ArrayRecording
 from distilclip_eeg.errors import StreamError
+from distilclip_eeg.live import lsl
 from distilclip_eeg.live.lsl import Inlet, StreamLostError, be_quiet, find_stream
 from distilclip_eeg.live.replay import Player
 from edf_writer import Signal, write_edf
@@ -232,6 +233,26 @@ def test_a_stream_that_is_gone_is_told() -> None:
 
     with pytest.raises(StreamLostError):
         until_lost()
+
+
+def test_a_silent_stream_that_answers_is_kept_and_one_that_does_not_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a pulled plug no closed connection tells: here the connection stays open."""
+    monkeypatch.setattr(lsl, "ASK_AFTER_S", 0.2)
+    outlet = Outlet(f"{NAME}-silent")
+    inlet = connected(f"{NAME}-silent")
+    for _ in range(8):
+        assert inlet.pull(0.3)[0].shape == (18, 0)
+    monkeypatch.setattr(lsl, "resolve_streams", lambda **asked: [])
+
+    def until_lost() -> None:
+        for _ in range(8):
+            inlet.pull(0.3)
+
+    with pytest.raises(StreamLostError, match="no longer on the network"):
+        until_lost()
+    assert outlet.outlet.has_consumers
 
 
 def test_player_keeps_every_sample_and_nan(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ OTHERS_S: Final = 0.5  # that other streams of the name may take to answer
 CHUNKS_PER_S: Final = 20  # looked for in each second of this machine
 LARGEST_PULL: Final = 8192
 CORRECT_EVERY_S: Final = 10.0
+ASK_AFTER_S: Final = 3.0  # without samples, whether the stream is still there
+N_UNANSWERED: Final = 2  # questions, before it counts as gone
 
 _MICROVOLTS: Final = {
     **dict.fromkeys(("microvolts", "microvolt", "uv", "µv", "\u03bcv", "-6"), 1.0),
@@ -198,6 +200,8 @@ class Inlet:
         except (LostError, TimeoutError) as error:
             raise StreamLostError(str(error)) from None
         self.layout = read_layout(whole, ch_names, unit, sfreq)
+        self._name, self._uid = whole.name, whole.uid
+        self._heard, self._n_unanswered = time.monotonic(), 0
         self._is_scaled = not np.all(self.layout.scale == 1)
         per_s = self.layout.sfreq * self.layout.speed
         self._first_pull = min(LARGEST_PULL, max(1, round(per_s / CHUNKS_PER_S)))
@@ -226,9 +230,28 @@ class Inlet:
                 stamps = np.concatenate([stamps, more[1]])
         except LostError as error:
             raise StreamLostError(str(error)) from None
+        if len(stamps):
+            self._heard, self._n_unanswered = time.monotonic(), 0
+        elif time.monotonic() - self._heard > ASK_AFTER_S:
+            self._ask()
         if self._is_scaled:
             return (values * self.layout.scale).T, stamps
         return values.T, stamps
+
+    def _ask(self) -> None:
+        """Ask the network whether a silent stream is still there.
+
+        The library tells of a closed connection only; of an amplifier whose plug is
+        pulled, or an outlet that ends while it is being connected to, nothing comes.
+        """
+        self._heard = time.monotonic()
+        answers = resolve_streams(timeout=OTHERS_S, name=self._name, minimum=64)
+        if self._uid in {info.uid for info in answers}:
+            self._n_unanswered = 0
+            return
+        self._n_unanswered += 1
+        if self._n_unanswered == N_UNANSWERED:
+            raise StreamLostError(f"stream {self._name}: no longer on the network")
 
     def correction_s(self) -> float:
         """What is to be added to stamps, to have them on this machine's LSL clock."""

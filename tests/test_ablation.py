@@ -345,7 +345,11 @@ def test_a_settings_file_of_before_a_setting_was_there_still_fits(
     content = json.loads(path.read_text())
     del content["configs"]["tiny"]["training"]["lose_leads"]
     path.write_text(json.dumps(content))
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "old").rglob("*.tsv")}
+    assert before
     run_jobs(ablation(store, FULL), tmp_path / "old", print)
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "old").rglob("*.tsv")}
+    assert after == before  # taken for its own, and nothing done twice
 
 
 def test_a_teacher_is_one_per_fold(store: Store) -> None:

@@ -20,6 +20,7 @@ from distilclip_eeg.config import DetectionConfig
 from distilclip_eeg.detection.models import Model, load_model
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.errors import TooFewLeadsError
+from live_signals import signal as recording
 from tiny_model import write_tiny_folder
 
 SFREQ = 256.0
@@ -29,22 +30,6 @@ SFREQ = 256.0
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     path = tmp_path_factory.mktemp("models") / "tiny"
     return load_model(write_tiny_folder(path).path, threads=1)
-
-
-def recording(
-    duration_s: float,
-    seizures: Sequence[tuple[float, float]] = (),
-    sfreq: float = SFREQ,
-    seed: int = 0,
-) -> NDArray[np.float32]:
-    """Quiet noise in 18 leads; a loud 4 Hz rhythm in the first four during seizures."""
-    n_times = round(duration_s * sfreq)
-    x = np.random.default_rng(seed).normal(0, 8, (18, n_times))
-    t = np.arange(n_times) / sfreq
-    for onset, end in seizures:
-        ictal = (t >= onset) & (t < end)
-        x[:4] += 500 * np.sin(2 * np.pi * 4 * t) * ictal
-    return x.astype(np.float32)
 
 
 def streamed(

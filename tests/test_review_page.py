@@ -173,6 +173,7 @@ def test_threshold_recuts_at_once(tmp_path: Path) -> None:
             page.fill("#threshold", threshold)
             page.wait_for_selector(f"#threshold-says:has-text('{says}')")
         page.wait_for_selector("#events li:nth-child(2)")
+        assert page.locator("#events li").count() == 2
 
 
 @pytest.mark.browser

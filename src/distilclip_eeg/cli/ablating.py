@@ -16,6 +16,29 @@ if TYPE_CHECKING:
     from distilclip_eeg.config import Config
 
 
+Beside = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="TOML",
+        help="A further recipe, without and with the teacher; may stand several times.",
+    ),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        min=2, help="How many of the data's folds, from 0 on; default: the recipe's."
+    ),
+]
+Kept = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Keeps simulated EEG and pretrainings for other runs too, such as runs. "
+        "Default: in OUT.",
+    ),
+]
+
+
 @app.command()
 def ablate(
     output: Annotated[
@@ -27,14 +50,7 @@ def ablate(
         Path,
         typer.Option(metavar="TOML", help="Whose parts are taken away."),
     ] = Path("configs/edge.toml"),
-    beside: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="TOML",
-            help="A further recipe, without and with the teacher; may stand several "
-            "times.",
-        ),
-    ] = None,
+    beside: Beside = None,
     teacher: Annotated[
         str | None,
         typer.Option(
@@ -46,24 +62,11 @@ def ablate(
     steps: Annotated[
         int | None, typer.Option(min=1, help="In place of those in the recipe.")
     ] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            help="How many of the data's folds, from 0 on; default: the recipe's.",
-        ),
-    ] = None,
+    folds: Folds = None,
     only: Annotated[
         str | None, typer.Option(metavar="NAME,...", help="These variants alone.")
     ] = None,
-    pretraining: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Keeps simulated EEG and pretrainings for other runs too, such as "
-            "runs. Default: in OUT.",
-        ),
-    ] = None,
+    pretraining: Kept = None,
     table_only: Annotated[
         bool, typer.Option("--table-only", help="Train nothing; what is done.")
     ] = False,

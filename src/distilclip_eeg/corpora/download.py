@@ -6,6 +6,7 @@ files hold nor how they travel, and asks nobody: the caller shows the plan and d
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -35,6 +36,7 @@ OnFile: TypeAlias = Callable[[str], None]
 
 SUMS: Final = "SHA256SUMS.txt"
 RECORDS: Final = "RECORDS"
+_NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # network drives
 N_ASKING: Final = 8  # sizes asked for at once: 700 of them take seconds, not minutes
 N_UNREACHABLE: Final = 3  # files in a row, then the server is taken to be gone
 
@@ -345,8 +347,10 @@ def _alone(folder: Path) -> Iterator[None]:
     except BlockingIOError:
         os.close(handle)
         raise DownloadError(f"{folder}: another download is writing there") from None
-    except OSError:
-        pass  # a network drive without locks; the hashes still hold
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:  # without them the hashes still hold
+            os.close(handle)
+            raise
     try:
         yield
     finally:

@@ -112,19 +112,7 @@ def fit(
     state = _resume(folder, model, optimizer, average)  # to the device they are on now
     fabric.barrier()  # nobody writes before everybody has read
     average = fabric.to_device(average)
-    batches = segments or Batches(
-        training,
-        config.signal,
-        seed=settings.seed,
-        batch_size=settings.batch_size,
-        augmented=settings.augment,
-        simulated=simulated,
-        simulated_share=config.data.simulated_share,
-        rank=fabric.global_rank,
-        n_ranks=fabric.world_size,
-        lose_leads=settings.lose_leads,
-        class_names_only=config.model.text.captions == "class_names",
-    )
+    batches = segments or batches_of(config, training, simulated, fabric)
     names = segments.names if segments else [r.name for r in (*training, *simulated)]
     stream = stream_of(config, names, rows_of(fabric))
     weights = loss_weights(config)
@@ -177,6 +165,29 @@ def fit(
     board.close()
     fabric.barrier()  # what the first one wrote is there for all
     return state
+
+
+def batches_of(
+    config: Config,
+    training: Sequence[StoredRecording],
+    simulated: Sequence[StoredRecording],
+    fabric: Fabric,
+) -> Batches:
+    """Make this rank's rows of the batches that a configuration asks for."""
+    settings = config.training
+    return Batches(
+        training,
+        config.signal,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        augmented=settings.augment,
+        simulated=simulated,
+        simulated_share=config.data.simulated_share,
+        rank=fabric.global_rank,
+        n_ranks=fabric.world_size,
+        lose_leads=settings.lose_leads,
+        class_names_only=config.model.text.captions == "class_names",
+    )
 
 
 def make_optimizer(

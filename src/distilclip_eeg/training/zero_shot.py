@@ -26,6 +26,7 @@ from distilclip_eeg.config import (
     DetectionConfig,
     DistillationConfig,
     PretrainingConfig,
+    SignalConfig,
     TrainingConfig,
     load_config,
 )
@@ -113,20 +114,9 @@ def zero_shot(
         load_run(seen)  # refused now, not after the training
     run = run or Path("runs") / f"zero-shot-{asked.replace(' ', '-')}"
     stage = stage_config(load_config(config_path), left_out, hours, steps)
-    signal, workers = stage.signal, os.cpu_count() or 1
-    beside = run.parent
-    learnt = prepare_simulated(
-        range(hours), beside / f"simulated-{hours}h", signal, workers=workers
-    ).recordings
-    tested = prepare_simulated(
-        range(FIRST_TEST_SEED, FIRST_TEST_SEED + people),
-        beside / f"simulated-test-{people}",
-        signal,
-        duration_s=TEST_S,
-        workers=workers,
-    ).recordings
+    learnt, tested = _drawn(stage.signal, run.parent, hours, people)
     _check(learnt, tested, left_out)
-    kept = without(learnt, left_out, signal.window_s)
+    kept = without(learnt, left_out, stage.signal.window_s)
     with shown(stage.name, stage.training.steps) as on_step:
         fit(stage, run, (), simulated=kept, on_step=on_step)
     content = {
@@ -148,6 +138,24 @@ def zero_shot(
     _write(run / f"{REPORT}.json", json.dumps(content, indent=1) + "\n")
     _write(run / f"{REPORT}.md", markdown(content))
     return run / f"{REPORT}.json"
+
+
+def _drawn(
+    signal: SignalConfig, beside: Path, hours: int, people: int
+) -> tuple[list[StoredRecording], list[StoredRecording]]:
+    """Draw what is learned from and what is ranked, once for all runs beside."""
+    workers = os.cpu_count() or 1
+    learnt = prepare_simulated(
+        range(hours), beside / f"simulated-{hours}h", signal, workers=workers
+    )
+    tested = prepare_simulated(
+        range(FIRST_TEST_SEED, FIRST_TEST_SEED + people),
+        beside / f"simulated-test-{people}",
+        signal,
+        duration_s=TEST_S,
+        workers=workers,
+    )
+    return learnt.recordings, tested.recordings
 
 
 def stage_config(

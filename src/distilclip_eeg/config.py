@@ -131,6 +131,8 @@ class TrainingConfig(_Settings):
     checkpoint_every: int = 100
     augment: bool = True
     lose_leads: bool = True  # part of `augment`: leads that are there are masked
+    # Another part: standard deviation of the logarithm of a window's gain.
+    gain_spread: float = Field(0.35, ge=0)
 
 
 class PretrainingConfig(_Settings):

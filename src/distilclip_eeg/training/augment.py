@@ -40,11 +40,22 @@ _XY = np.array([_PLACE[e] for e in ELECTRODES], np.float32)
 
 
 def augment(
-    eeg: Window, usable: Flags, rng: Generator, sfreq: int, *, lose_leads: bool = True
+    eeg: Window,
+    usable: Flags,
+    rng: Generator,
+    sfreq: int,
+    *,
+    lose_leads: bool = True,
+    gain_spread: float = 0.35,
 ) -> bool:
     """Change a window in place; return whether left and right were exchanged.
 
-    Without `lose_leads` all is drawn alike, and the leads that are there stay.
+    Parameters
+    ----------
+    lose_leads
+        Without it all is drawn alike, and the leads that are there stay.
+    gain_spread
+        Standard deviation of the logarithm of the gain of all leads.
     """
     mirrored = rng.random() < 0.5
     if mirrored:
@@ -52,7 +63,7 @@ def augment(
         usable[:] = usable[MIRRORED]
     if rng.random() < 0.5:
         eeg *= -1
-    eeg *= np.exp(rng.normal(0, 0.35)).astype(np.float32)
+    eeg *= np.exp(rng.normal(0, gain_spread)).astype(np.float32)
     eeg *= np.exp(rng.normal(0, 0.1, (len(LEADS), 1))).astype(np.float32)
     if rng.random() < 0.3:
         _colour(eeg, rng, sfreq)

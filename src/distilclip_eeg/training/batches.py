@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, Literal, TypedDict
 
 import numpy as np
@@ -68,7 +69,7 @@ class Batches:
         Simulated recordings.
     simulated_share
         Of the windows of a batch; all of them without real recordings.
-    lose_leads
+    lose_leads, gain_spread
         See `augment`.
     class_names_only
         Captions name the class, whatever else is known of a window.
@@ -87,6 +88,7 @@ class Batches:
         simulated: Sequence[StoredRecording] = (),
         simulated_share: float = 0.0,
         lose_leads: bool = True,
+        gain_spread: float = 0.35,
         class_names_only: bool = False,
         rank: int = 0,
         n_ranks: int = 1,
@@ -98,7 +100,8 @@ class Batches:
         self._window_s = signal.window_s
         self._sfreq = round(signal.sfreq)
         self._seed, self._size, self._augmented = seed, batch_size, augmented
-        self._lose_leads, self._bare = lose_leads, class_names_only
+        self._change = partial(augment, lose_leads=lose_leads, gain_spread=gain_spread)
+        self._bare = class_names_only
 
     def batch(self, number: int) -> Batch:
         """Return this rank's rows of batch `number`."""
@@ -127,9 +130,7 @@ class Batches:
             changed = self._augmented and rng.random() < SIMULATED_AUGMENTED
         else:
             crop, changed = self._mixed(crop, recording, pools, rng), self._augmented
-        mirrored = changed and augment(
-            crop.eeg, crop.usable, rng, self._sfreq, lose_leads=self._lose_leads
-        )
+        mirrored = changed and self._change(crop.eeg, crop.usable, rng, self._sfreq)
         if self._bare:
             return crop, class_of(crop)
         return crop, describe(crop, self._sfreq, mirrored=mirrored)

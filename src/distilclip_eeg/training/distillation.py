@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from distilclip_eeg.config import Config, DistillationConfig
+from distilclip_eeg.config import Config, DistillationConfig, TrainingConfig
 from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model.distilclip import Encoded
 from distilclip_eeg.model.losses import (
@@ -148,7 +148,10 @@ def stream_of(config: Config, recordings: list[str], rows: str = "") -> str:
 def _unusual(config: Config) -> list[str]:
     """Name settings that came later, so that what was kept before is still found."""
     captions = config.model.text.captions
-    kept = [] if config.training.lose_leads else ["leads are not lost"]
+    settings = config.training
+    kept = [] if settings.lose_leads else ["leads are not lost"]
+    if settings.gain_spread != TrainingConfig().gain_spread:
+        kept.append(f"gain {settings.gain_spread}")
     return kept if captions == "findings" else [*kept, captions]
 
 

@@ -186,6 +186,7 @@ def batches_of(
         rank=fabric.global_rank,
         n_ranks=fabric.world_size,
         lose_leads=settings.lose_leads,
+        gain_spread=settings.gain_spread,
         class_names_only=config.model.text.captions == "class_names",
     )
 

@@ -181,6 +181,7 @@ def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
         augmented=settings.augment,
         classes=experiment.classes,
         lose_leads=settings.lose_leads,
+        gain_spread=settings.gain_spread,
         class_names_only=config.model.text.captions == "class_names",
     )
     with shown(_name(job.key), settings.steps) as on_step:

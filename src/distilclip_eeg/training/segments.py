@@ -7,6 +7,7 @@ Not a second outside the segments is seen: nothing is shifted, spliced or blende
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -36,7 +37,7 @@ class SegmentBatches:
     ----------
     classes
         Background first; the labels of all segments.
-    lose_leads, class_names_only
+    lose_leads, gain_spread, class_names_only
         See `batches.Batches`.
 
     Raises
@@ -55,6 +56,7 @@ class SegmentBatches:
         augmented: bool = True,
         classes: Sequence[str] = CLASSES,
         lose_leads: bool = True,
+        gain_spread: float = 0.35,
         class_names_only: bool = False,
     ) -> None:
         self._names = tuple(classes)
@@ -72,7 +74,8 @@ class SegmentBatches:
         self.names = [segment.name for segment in segments]
         self._sfreq = round(signal.sfreq)
         self._seed, self._size, self._augmented = seed, batch_size, augmented
-        self._lose_leads, self._bare = lose_leads, class_names_only
+        self._change = partial(augment, lose_leads=lose_leads, gain_spread=gain_spread)
+        self._bare = class_names_only
 
     def segments(self, number: int) -> list[Segment]:
         """Return what batch `number` is made of, seizures first."""
@@ -119,7 +122,5 @@ class SegmentBatches:
         """Change a window in place, or not, and say what it shows then."""
         rng = np.random.default_rng(chance)
         changed = self._augmented and rng.random() < AUGMENTED
-        mirrored = changed and augment(
-            crop.eeg, crop.usable, rng, self._sfreq, lose_leads=self._lose_leads
-        )
+        mirrored = changed and self._change(crop.eeg, crop.usable, rng, self._sfreq)
         return describe(crop, self._sfreq, mirrored=mirrored)

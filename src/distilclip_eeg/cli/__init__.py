@@ -8,6 +8,7 @@ Everything heavy is imported inside the commands, so that `--help` comes at once
 from distilclip_eeg.cli import (
     ablating,
     benching,
+    collecting,
     comparing,
     controlling,
     detecting,
@@ -31,6 +32,7 @@ __all__ = [
     "ablating",
     "app",
     "benching",
+    "collecting",
     "comparing",
     "controlling",
     "detecting",

@@ -129,9 +129,17 @@ def _notes(table: Mapping[str, Any]) -> Iterator[str]:
     for each in of.get("left_out", ()):
         yield ""
         yield f"Not a class: {each}."
-    if "recordings" in of:
-        yield ""
-        yield (
-            f"Rests on {of['recordings']} recordings of {of['patients']} patients "
-            f"({of['datasets']}), {of['hours']} h. Split by patient: {of['split']}."
-        )
+    for each in of.get("experiments", (of,)):
+        if "recordings" in each:
+            yield ""
+            yield _ground(each)
+
+
+def _ground(of: Mapping[str, Any]) -> str:
+    """Say what figures rest on."""
+    which = ", ".join(f"`{name}`" for name in of.get("protocols", ()))
+    return (
+        f"{which + ' rests' if which else 'Rests'} on {of['recordings']} recordings of "
+        f"{of['patients']} patients ({of['datasets']}), {of['hours']} h. Split by "
+        f"patient: {of['split']}."
+    )

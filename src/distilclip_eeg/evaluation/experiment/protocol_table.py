@@ -134,16 +134,18 @@ def sections(table: Mapping[str, Any]) -> list[str]:
     return [name for name in table if name not in _NO_SECTION]
 
 
-def write_table(folder: Path, table: Mapping[str, Any], text: str) -> list[Path]:
+def write_table(
+    folder: Path, table: Mapping[str, Any], text: str, name: str = "table"
+) -> list[Path]:
     """Write `table.json` and `table.md`."""
     content = {
-        "table.json": json.dumps(table, indent=1, allow_nan=False) + "\n",
-        "table.md": text,
+        folder / f"{name}.json": json.dumps(table, indent=1, allow_nan=False) + "\n",
+        folder / f"{name}.md": text,
     }
-    for name, what in content.items():
-        with written_whole(folder / name) as partial:
+    for path, what in content.items():
+        with written_whole(path) as partial:
             partial.write_text(what, encoding="utf-8", newline="\n")
-    return [folder / name for name in content]
+    return list(content)
 
 
 def _rank(model: str) -> tuple[int, str]:

@@ -17,11 +17,13 @@ from distilclip_eeg.config import Config, PretrainingConfig
 from distilclip_eeg.corpora.store import Crop, Marked, Store, StoredRecording
 from distilclip_eeg.eeg.findings import Findings
 from distilclip_eeg.errors import ConfigError
+from distilclip_eeg.training import commands
 from distilclip_eeg.training import zero_shot as experiment
 from distilclip_eeg.training.left_out import MARGIN_S, LeftOut, prompts, without
 from distilclip_eeg.training.zero_shot import stage_config
 from small_corpus import small_store
 
+HOURS = ("--hours", "3")
 CONFIG = """
 name = "toy"
 [model]
@@ -204,6 +206,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return store
 
     monkeypatch.setattr(experiment, "prepare_simulated", prepare)
+    monkeypatch.setattr(commands, "prepare_simulated", prepare)
     (tmp_path / "toy.toml").write_text(CONFIG)
     return tmp_path
 
@@ -217,9 +220,10 @@ def run(*args: str | Path) -> int:
 def test_the_whole_experiment(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = toy / "runs" / "zs"
     asked = ("zero-shot", toy / "toy.toml", "--leave-out", "sz_gen_nm", "--run", folder)
-    assert run(*asked) == 0
+    assert run(*asked, *HOURS) == 0
     report = json.loads((folder / "zero_shot.json").read_text())
     assert report["seizures_cut_out"] == 1
+    assert report["hours"] == 3
     rows = report["left_out_of_training"]
     assert [row["against"] for row in rows] == ["other seizures", "all windows"] * 3
     for row in rows:
@@ -228,6 +232,7 @@ def test_the_whole_experiment(toy: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert row["people_with"] == 1
     assert "Chance is 0.5" in capsys.readouterr().out
 
+    asked = (*asked, *HOURS)
     assert run(*asked, "--seen", folder) == 0  # trained already: only ranks again
     again = json.loads((folder / "zero_shot.json").read_text())
     assert again["left_out_of_training"] == rows
@@ -238,7 +243,7 @@ def test_a_run_folder_serves_one_question(
     toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = toy / "zs"
-    asked = ("zero-shot", toy / "toy.toml", "--run", folder, "--leave-out")
+    asked = ("zero-shot", toy / "toy.toml", "--run", folder, *HOURS, "--leave-out")
     assert run(*asked, "sz_gen_nm") == 0
     assert run(*asked, "sz_foc_ia") == 2
     assert "zs" in capsys.readouterr().err.splitlines()[-1]
@@ -247,7 +252,7 @@ def test_a_run_folder_serves_one_question(
 def test_what_captions_cannot_tell_apart_is_refused(
     toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("zero-shot", toy / "toy.toml", "--run", toy / "zs", "--leave-out")
+    asked = ("zero-shot", toy / "toy.toml", "--run", toy / "zs", *HOURS, "--leave-out")
     assert run(*asked, "sz_foc_a") == 2
     assert "captions say the same of sz_foc_ia_nm" in capsys.readouterr().err
 
@@ -255,7 +260,7 @@ def test_what_captions_cannot_tell_apart_is_refused(
 def test_nothing_to_leave_out_is_one_line(
     toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("zero-shot", toy / "toy.toml", "--run", toy / "zs", "--leave-out")
+    asked = ("zero-shot", toy / "toy.toml", "--run", toy / "zs", *HOURS, "--leave-out")
     assert run(*asked, "sz_gen_m_tonic") == 2
     assert "0 seizures of 'sz_gen_m_tonic'" in capsys.readouterr().err
 
@@ -267,3 +272,11 @@ def test_no_run_to_compare_with_is_told_before_training(
     assert run(*asked, "--run", toy / "zs", "--seen", toy / "nowhere") == 2
     assert "nowhere" in capsys.readouterr().err
     assert not (toy / "zs").exists()
+
+
+def test_simulated_recordings_are_needed(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("zero-shot", toy / "toy.toml", "--leave-out", "sz_gen_nm")
+    assert run(*asked, "--run", toy / "zs") == 2
+    assert "say how many with --hours" in capsys.readouterr().err

@@ -105,8 +105,9 @@ def zero_shot(
         typer.Option(metavar="FOLDER", help="Default: runs/zero-shot- and what."),
     ] = None,
     hours: Annotated[
-        int, typer.Option(min=1, help="Simulated, to learn from, a person each.")
-    ] = 60,
+        int | None,
+        typer.Option(min=1, help="Simulated, to learn from. Default: as in CONFIG."),
+    ] = None,
     people: Annotated[
         int, typer.Option(min=1, help="Simulated, to rank, 20 minutes each.")
     ] = 120,

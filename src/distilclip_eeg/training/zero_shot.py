@@ -38,6 +38,7 @@ from distilclip_eeg.errors import ConfigError, CorpusError
 from distilclip_eeg.evaluation.retrieval import bootstrap_interval, ranking_auroc
 from distilclip_eeg.evaluation.windows import ICTAL_SHARE
 from distilclip_eeg.model.distilclip import DistilCLIP
+from distilclip_eeg.training.commands import simulated_recordings
 from distilclip_eeg.training.fit import fit
 from distilclip_eeg.training.latent import embed_text, whole_windows
 from distilclip_eeg.training.left_out import LeftOut, prompts, without
@@ -72,7 +73,7 @@ def zero_shot(
     asked: str,
     run: Path | None = None,
     *,
-    hours: int = 60,
+    hours: int | None = None,
     people: int = 120,
     steps: int | None = None,
     seen: Path | None = None,
@@ -85,13 +86,14 @@ def zero_shot(
     Parameters
     ----------
     config_path
-        The model and its training; its data are not read.
+        The model and its training; of its data the simulated ones.
     asked
         What is left out, see `LeftOut.parse`.
     run
         By default `runs/zero-shot-` and what is left out.
     hours
-        Simulated recordings of an hour, a person each, to learn from.
+        Simulated, to learn from, of as many people as the configuration says; by
+        default its own.
     people
         To rank, unseen, of `TEST_S` each: many people with a few seizures say more
         than few people with many.
@@ -114,7 +116,8 @@ def zero_shot(
         load_run(seen)  # refused now, not after the training
     run = run or Path("runs") / f"zero-shot-{asked.replace(' ', '-')}"
     stage = stage_config(load_config(config_path), left_out, hours, steps)
-    learnt, tested = _drawn(stage.signal, run.parent, hours, people)
+    learnt = simulated_recordings(stage, run.parent)
+    tested = _drawn(stage.signal, run.parent, people)
     _check(learnt, tested, left_out)
     kept = without(learnt, left_out, stage.signal.window_s)
     with shown(stage.name, stage.training.steps) as on_step:
@@ -125,7 +128,7 @@ def zero_shot(
         "steps": stage.training.steps,
         "seed": stage.training.seed,
         "augment": stage.training.augment,
-        "hours": hours,
+        "hours": stage.data.simulated_hours,
         "people": people,
         "test_s": TEST_S,
         "seizures_cut_out": sum(left_out.covers(s) for r in learnt for s in r.seizures),
@@ -140,26 +143,19 @@ def zero_shot(
     return run / f"{REPORT}.json"
 
 
-def _drawn(
-    signal: SignalConfig, beside: Path, hours: int, people: int
-) -> tuple[list[StoredRecording], list[StoredRecording]]:
-    """Draw what is learned from and what is ranked, once for all runs beside."""
-    workers = os.cpu_count() or 1
-    learnt = prepare_simulated(
-        range(hours), beside / f"simulated-{hours}h", signal, workers=workers
-    )
-    tested = prepare_simulated(
+def _drawn(signal: SignalConfig, beside: Path, people: int) -> list[StoredRecording]:
+    """Draw what is ranked, once for all runs beside."""
+    return prepare_simulated(
         range(FIRST_TEST_SEED, FIRST_TEST_SEED + people),
         beside / f"simulated-test-{people}",
         signal,
         duration_s=TEST_S,
-        workers=workers,
-    )
-    return learnt.recordings, tested.recordings
+        workers=os.cpu_count() or 1,
+    ).recordings
 
 
 def stage_config(
-    config: Config, left_out: LeftOut, hours: int, steps: int | None = None
+    config: Config, left_out: LeftOut, hours: int | None, steps: int | None = None
 ) -> Config:
     """Settings of the training on simulated recordings alone: those of pretraining.
 
@@ -167,13 +163,23 @@ def stage_config(
     Mirroring would show the right side in windows of the left: where a side is left
     out, windows are not augmented.
     """
+    hours = hours or config.data.simulated_hours
+    if not hours:
+        raise ConfigError(
+            f"{config.name}: found no data.simulated_hours, expected some to learn "
+            "from; say how many with --hours"
+        )
     settings = config.pretraining.model_dump()
     settings["steps"] = steps or config.pretraining.steps or config.training.steps
     settings["augment"] = settings["augment"] and not left_out.mirrors
     return config.model_copy(
         update={
             "name": f"{config.name} without {left_out.name}",
-            "data": DataConfig(simulated_hours=hours, simulated_share=1.0),
+            "data": DataConfig(
+                simulated_hours=hours,
+                simulated_minutes=config.data.simulated_minutes,
+                simulated_share=1.0,
+            ),
             "training": TrainingConfig(**settings, precision=config.training.precision),
             "pretraining": PretrainingConfig(),
             "distillation": DistillationConfig(),

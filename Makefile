@@ -5,12 +5,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 EXAMPLE := examples/chb01_03_1_eeg.edf
 
-.PHONY: help demo test test-all lint clean
+.PHONY: help demo test test-all attack nightly lint clean
 
 help:
 	@echo "make demo      install the base, find the seizure of the example, draw demo/page.png"
 	@echo "make test      install everything, run the tests that take seconds"
 	@echo "make test-all  every test, the slow ones too"
+	@echo "make nightly   25,000 broken files through every reader, and the review page"
 	@echo "make lint      ruff and mypy"
 
 .venv/.base: pyproject.toml
@@ -48,6 +49,17 @@ test-all: .venv/.all .venv/.axe
 	set -e; for part in $(PARTS); do OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 \
 		-m "not browser" tests/test_[$$part]*.py; done
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m browser $(PAGES)
+	$(MAKE) attack
+
+# A case is its number: `make nightly FIRST=2000` goes on where a night ended. What fails
+# is written to tests/regressions, and from then on every `make test` reads it again.
+FIRST ?= 1000
+CASES ?= 800
+attack: .venv/.all
+	OMP_NUM_THREADS=1 $(BIN)/python tests/attack.py --keep --first $(FIRST) --cases $(CASES)
+
+nightly: attack
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/test_attacked_review.py
 
 lint: .venv/.all
 	$(BIN)/ruff check .

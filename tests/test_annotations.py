@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from hypothesis import strategies as st
 from distilclip_eeg.eeg.annotations import (
     TSV_COLUMNS,
     Event,
+    annotation_text,
     read_tsv,
     remove_partial,
     write_tsv,
     written_whole,
 )
+from distilclip_eeg.eeg.events import Place
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.errors import (
     CorpusError,
@@ -38,6 +41,16 @@ events = st.builds(
     event_type=st.sampled_from(["sz", "sz_foc_ia_m_tonic", "bckg", "sz_gen"]),
     confidence=st.none() | st.integers(0, 100).map(lambda n: n / 100),
     channels=st.lists(st.sampled_from(LEADS), unique=True).map(tuple),
+)
+sure = st.floats(0, 1)
+places = st.builds(
+    lambda side, lobe, a, b: Place(
+        side, a if side else None, lobe, b if lobe else None
+    ),
+    st.none() | st.sampled_from(["left", "right", "bilateral"]),
+    st.none() | st.sampled_from(["frontal", "temporal"]),
+    sure,
+    sure,
 )
 in_order = st.lists(events, min_size=1, max_size=6, unique_by=lambda e: e.onset).map(
     lambda found: sorted(found, key=lambda e: e.onset)
@@ -78,7 +91,29 @@ def test_table_gives_back_what_was_written(found: list[Event]) -> None:
 def test_json_gives_back_what_was_written(event: Event) -> None:
     values = json.loads(json.dumps(event.to_dict()))
     assert Event.from_dict(values) == event
-    assert list(values) == [*TSV_COLUMNS[:5], "raised_s"]
+    told = ["type_confidence", "side", "side_confidence", "lobe", "lobe_confidence"]
+    assert list(values) == [*TSV_COLUMNS[:5], "raised_s", *told]
+
+
+@given(places)
+def test_json_gives_back_the_place(place: Place) -> None:
+    event = Event(1.0, 2.0, "sz_foc", type_confidence=0.9, place=place)
+    kept = None if place == Place() else place  # nothing said is nothing known
+    assert Event.from_dict(event.to_dict()) == replace(event, place=kept)
+
+
+def test_an_annotation_says_what_is_known() -> None:
+    event = replace(SEIZURE, place=Place("left", 0.9, "temporal", 0.8))
+    leads = "leads=F7-T7,T7-P7"
+    assert annotation_text(event) == (
+        f"sz confidence=0.93 {leads} side=left lobe=temporal"
+    )
+    one_side = replace(SEIZURE, place=Place("bilateral", 0.9))
+    assert annotation_text(one_side) == f"sz confidence=0.93 {leads} side=bilateral"
+    assert [str(Place()), str(Place("left", 0.9, "temporal", 0.8))] == [
+        "",
+        "left temporal",
+    ]
 
 
 def test_json_may_be_short() -> None:

@@ -377,7 +377,7 @@ def test_ages_are_grouped() -> None:
 def test_ages_need_their_columns(tmp_path: Path) -> None:
     assert read_ages(tmp_path) == {}
     (tmp_path / "patients.tsv").write_text("patient\tyears\n")
-    with pytest.raises(CorpusError, match="found no column 'age_years'"):
+    with pytest.raises(CorpusError, match="no column 'age_years'"):
         read_ages(tmp_path)
 
 

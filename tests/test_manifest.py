@@ -77,7 +77,7 @@ def test_a_wrong_row_is_named(
 def test_a_row_cut_short(tmp_path: Path) -> None:
     path = one_row(tmp_path) / "manifest.tsv"
     path.write_text("\t".join(COLUMNS) + "\na.edf\n")
-    with pytest.raises(CorpusError, match=r"manifest\.tsv:2: kind None"):
+    with pytest.raises(CorpusError, match=r"manifest\.tsv:2: kind ''"):
         read_manifest(tmp_path)
 
 

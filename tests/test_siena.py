@@ -230,8 +230,8 @@ def test_without_subjects(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", ":1: found columns none, expected patient_id seizure"),
-        ("patient_id, seizure\n", ":1: found columns patient_id seizure, expected"),
+        ("", ":1: no column 'patient_id'; expected patient_id seizure"),
+        ("patient_id, seizure\n", ":1: no column 'localization'; expected"),
         (
             "patient_id, seizure, localization, lateralization\nPN00, XYZ, T, R\n",
             ":2: found seizure 'XYZ', expected one of IAS WIAS FBTC",

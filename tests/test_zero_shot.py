@@ -232,8 +232,7 @@ def test_the_whole_experiment(toy: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert row["people_with"] == 1
     assert "Chance is 0.5" in capsys.readouterr().out
 
-    asked = (*asked, *HOURS)
-    assert run(*asked, "--seen", folder) == 0  # trained already: only ranks again
+    assert run(*asked, *HOURS, "--seen", folder) == 0  # trained: it only ranks
     again = json.loads((folder / "zero_shot.json").read_text())
     assert again["left_out_of_training"] == rows
     assert again["seen_in_training"] == rows

@@ -209,9 +209,13 @@ def load_config(path: Path) -> Config:
         return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such config file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be opened ({error.strerror}), expected a TOML file"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{path}: {where or 'config'}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:  # what tomllib raises, and its int
+        raise ConfigError(f"{path}: not a TOML file: {error}") from None

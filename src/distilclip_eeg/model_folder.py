@@ -11,21 +11,20 @@ import hashlib
 import json
 import math
 import os
-import shutil
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from distilclip_eeg.config import DetectionConfig, SignalConfig
+from distilclip_eeg.eeg.arrays import NotArraysError, read_array, read_arrays
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.eeg.signal import filter_sections
+from distilclip_eeg.eeg.whole_files import claimed, made_whole
 from distilclip_eeg.errors import ConfigError, ModelFolderError, OutputExistsError
 
 FORMAT_VERSION: Final = 1
@@ -209,8 +208,7 @@ class ModelFolder:
 
     def test_vector(self) -> dict[str, NDArray[np.float32]]:
         """Input and expected output: eeg, usable, window_logits, second_logits."""
-        with np.load(self.path / TEST_VECTOR, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
+        return read_arrays(self.path / TEST_VECTOR)
 
 
 def load_folder(path: str | os.PathLike[str]) -> ModelFolder:
@@ -275,9 +273,7 @@ def write_folder(
     target = Path(path)
     if target.exists() and not force:
         raise OutputExistsError(f"{target} is there already; --force replaces it")
-    partial = target.with_name(f".{target.name}.{uuid4().hex}.part")
-    partial.mkdir(parents=True)
-    try:
+    with claimed(target), made_whole(target) as partial:
         for name, content in {ONNX: onnx, WEIGHTS: weights, INT8: int8}.items():
             if content is not None:
                 (partial / name).write_bytes(content)
@@ -295,19 +291,7 @@ def write_folder(
         sums = [f"{sha256_of(partial / name)}  {name}\n" for name in listed]
         _write_text(partial / HASHES, "".join(sums))
         load_folder(partial)
-        exchange(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return load_folder(target)
-
-
-def exchange(partial: Path, target: Path) -> None:
-    """Move a complete folder to its place; what was there is removed afterwards."""
-    old = partial.with_suffix(".old")
-    if target.exists():
-        target.rename(old)
-    partial.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -318,7 +302,7 @@ def _write_text(path: Path, text: str) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
         raise ModelFolderError(f"{path}: not a JSON object: {_AGAIN}")
@@ -412,10 +396,10 @@ def _same_sections(
 
 def _read_prototypes(folder: Path, config: FolderConfig) -> NDArray[np.float32]:
     try:
-        values = np.load(folder / PROTOTYPES, allow_pickle=False)
-    except (ValueError, EOFError):
+        values = read_array(folder / PROTOTYPES)
+    except NotArraysError as error:
         raise ModelFolderError(
-            f"{folder}: {PROTOTYPES} is no array: {_AGAIN}"
+            f"{folder}: {PROTOTYPES} is no array ({error}): {_AGAIN}"
         ) from None
     expected = (len(config.classes), config.embed_dim)
     if values.dtype != np.float32 or values.shape != expected:
@@ -435,12 +419,12 @@ def _read_prototypes(folder: Path, config: FolderConfig) -> NDArray[np.float32]:
 def _check_test_vector(folder: Path) -> None:
     needed = {"eeg", "usable", "window_logits", "second_logits"}
     try:
-        with np.load(folder / TEST_VECTOR, allow_pickle=False) as arrays:
-            found = {key: bool(np.isfinite(arrays[key]).all()) for key in arrays.files}
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile):
+        arrays = read_arrays(folder / TEST_VECTOR)
+    except NotArraysError as error:
         raise ModelFolderError(
-            f"{folder}: {TEST_VECTOR} is no .npz: {_AGAIN}"
+            f"{folder}: {TEST_VECTOR} is no .npz ({error}): {_AGAIN}"
         ) from None
+    found = {key: bool(np.isfinite(arrays[key]).all()) for key in arrays}
     if found.keys() != needed or not all(found.values()):
         raise ModelFolderError(
             f"{folder}: {TEST_VECTOR} holds {' '.join(sorted(found)) or 'nothing'}, "

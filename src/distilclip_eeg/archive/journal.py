@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 from distilclip_eeg.archive.index import Row
 from distilclip_eeg.archive.listing import reason_of, shown
 from distilclip_eeg.eeg.annotations import remove_partial, written_whole
+from distilclip_eeg.eeg.texts import lies_there
 from distilclip_eeg.errors import ArchiveError
 
 FOLDER: Final = ".scan"
@@ -110,7 +111,7 @@ class Journal:
         if row["table"] is None:
             return False
         path = self._output / row["table"]
-        if not path.is_file():
+        if not lies_there(path):
             return False
         older = self._tables[row["table"]] - {row["table_sha256"] or ""}
         return not older or _sha256(path) not in older
@@ -137,14 +138,14 @@ class Journal:
                 values = json.loads(line)
                 if "format_version" in values:
                     header = values
-                else:
+                elif isinstance(values["recording"], str):
                     self._take(values)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 self.n_damaged += 1
         self._check(header)
 
     def _check(self, header: dict[str, Any]) -> None:
-        if header["format_version"] != FORMAT_VERSION:
+        if header["format_version"] != FORMAT_VERSION or "root" not in header:
             raise ArchiveError(
                 f"{self._output}: was scanned by another version (format "
                 f"{header['format_version']}, this one writes {FORMAT_VERSION}): "
@@ -158,9 +159,10 @@ class Journal:
             )
 
     def _take(self, row: Row) -> None:
-        self.rows[row["recording"]] = row
-        if row["table"] is not None and row["table_sha256"]:
-            self._tables[row["table"]].add(row["table_sha256"])
+        name, table, sha256 = row["recording"], row["table"], row["table_sha256"]
+        if table is not None and sha256:
+            self._tables[table].add(sha256)
+        self.rows[name] = row
 
     def _open(self) -> None:
         is_new = not self._path.exists() or not self._path.stat().st_size

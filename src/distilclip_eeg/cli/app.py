@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from distilclip_eeg.errors import ConfigError, DistilClipError, MissingExtraError
+from distilclip_eeg.errors import (
+    ConfigError,
+    DistilClipError,
+    MissingExtraError,
+    one_line,
+)
 
 FAILED, MISUSED = 1, 2
 
@@ -29,12 +37,21 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         say(str(error))
     except OSError as error:  # disk full, no permission, a drive that went away
         say(f"{error.filename or 'output'}: {error.strerror or error}")
+        _leave_stdout()
     raise SystemExit(MISUSED)
+
+
+def _leave_stdout() -> None:
+    """Give up what cannot be written there: on leaving it would be tried again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(message: str) -> None:
     """Talk to the person at the terminal, on stderr."""
-    typer.echo(f"distilclip: {message}", err=True)
+    typer.echo(f"distilclip: {one_line(message)}", err=True)
 
 
 def _version(wanted: bool) -> None:
@@ -53,6 +70,25 @@ def _options(
     ] = False,
 ) -> None:
     """Options that stand before a command."""
+
+
+@contextmanager
+def alone(outputs: Sequence[Path], *, force: bool) -> Iterator[None]:
+    """Keep other processes from writing these files, which are not there yet.
+
+    Raises
+    ------
+    InUseError
+        If one does.
+    OutputExistsError
+        If one did since the command began, and `force` was not asked for.
+    """
+    from distilclip_eeg.detection.outputs import check_outputs
+    from distilclip_eeg.eeg.whole_files import claimed
+
+    with claimed(*outputs):
+        check_outputs(outputs, force=force)
+        yield
 
 
 Force = Annotated[bool, typer.Option("--force", help="Write over files.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from distilclip_eeg.cli.app import FAILED, Force, app, say
+from distilclip_eeg.cli.app import FAILED, Force, alone, app, say
 from distilclip_eeg.errors import DistilClipError
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from distilclip_eeg.detection.result import Detection
 
     Detect = Callable[[Path], Detection]
+
+# What the next output would meet as well.
+HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 Sources = Annotated[
     list[Path],
@@ -86,6 +90,7 @@ def detect(
     from distilclip_eeg.detection.detector import detect as detect_in
     from distilclip_eeg.detection.models import load_model
     from distilclip_eeg.detection.outputs import check_outputs, plan_jobs
+    from distilclip_eeg.eeg.whole_files import claimed_folder
 
     jobs = plan_jobs(sources, output)
     several = output is not None and (len(sources) > 1 or sources[0].is_dir())
@@ -93,8 +98,8 @@ def detect(
     _check_one("--report", report, (".html",), several)
     if identify and report is None:
         raise DistilClipError("--identify names the patient in a report: add --report")
-    planned = [job.output for job in jobs] + [picture, report]
-    check_outputs([path for path in planned if path], force=force)
+    planned = [p for p in (*(job.output for job in jobs), picture, report) if p]
+    check_outputs(planned, force=force)
     loaded = load_model(model, precision)
     # Tried here, so that a wrong choice is one message and not one per recording.
     loaded.settings(threshold=threshold, false_alarms_per_day=false_alarms_per_day)
@@ -104,15 +109,19 @@ def detect(
         threshold=threshold,
         false_alarms_per_day=false_alarms_per_day,
     )
-    if several:
-        raise typer.Exit(FAILED if _detect_many(find, jobs) else 0)
-    detection = _detect_one(find, jobs[0])
-    if picture is not None:
-        _draw(detection, jobs[0].source, loaded.signal, picture)
-    if report is not None:
-        from distilclip_eeg.review.report.write import write_report
+    if output is not None and several:
+        with claimed_folder(output):
+            check_outputs(planned, force=force)
+            n_failed = _detect_many(find, jobs)
+        raise typer.Exit(FAILED if n_failed else 0)
+    with alone(planned, force=force):
+        detection = _detect_one(find, jobs[0])
+        if picture is not None:
+            _draw(detection, jobs[0].source, loaded.signal, picture)
+        if report is not None:
+            from distilclip_eeg.review.report.write import write_report
 
-        write_report(detection, jobs[0].source, loaded, report, identify=identify)
+            write_report(detection, jobs[0].source, loaded, report, identify=identify)
 
 
 def _check_one(
@@ -135,7 +144,6 @@ def _detect_one(find: Detect, job: Job) -> Detection:
     if job.output is None:
         typer.echo(tsv_text(detection), nl=False)
         return detection
-    job.output.parent.mkdir(parents=True, exist_ok=True)
     for note in write_detection(detection, job.source, job.output):
         say(note)
     return detection
@@ -143,15 +151,15 @@ def _detect_one(find: Detect, job: Job) -> Detection:
 
 def _detect_many(find: Detect, jobs: Sequence[Job]) -> int:
     """Do what can be done; return how many recordings failed, each named on stderr."""
-    from distilclip_eeg.detection.outputs import write_detection
-
     n_failed = 0
-    for job in _progress(jobs):
-        assert job.output is not None
+    for n_before, job in enumerate(_progress(jobs)):
         try:
-            detection = _found(find, job.source)
-            job.output.parent.mkdir(parents=True, exist_ok=True)
-            write_detection(detection, job.source, job.output)
+            _write(_found(find, job.source), job)
+        except _NowhereToWriteError as error:
+            raise DistilClipError(
+                f"{error}; stopped after {n_before} of {len(jobs)} recordings: put "
+                "that right, and do all again with --force"
+            ) from None
         except (DistilClipError, OSError) as error:
             n_failed += 1
             say(_about(job.source, error))
@@ -161,6 +169,24 @@ def _detect_many(find: Detect, jobs: Sequence[Job]) -> int:
     if n_failed:
         say(f"{n_failed} of {len(jobs)} recordings failed")
     return n_failed
+
+
+class _NowhereToWriteError(Exception):
+    """No output can be written any more."""
+
+
+def _write(detection: Detection, job: Job) -> None:
+    from distilclip_eeg.detection.outputs import write_detection
+    from distilclip_eeg.eeg.whole_files import claimed
+
+    assert job.output is not None
+    try:
+        with claimed(job.output):
+            write_detection(detection, job.source, job.output)
+    except OSError as error:
+        if error.errno in HOPELESS:
+            raise _NowhereToWriteError(f"{job.output}: {error.strerror}") from None
+        raise
 
 
 def _found(find: Detect, source: Path) -> Detection:
@@ -206,5 +232,4 @@ def _draw(
         title=recording.name,
         start_time=detection.start_time,
     )
-    picture.parent.mkdir(parents=True, exist_ok=True)
     save_figure(figure, picture)

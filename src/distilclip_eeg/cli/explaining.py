@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from distilclip_eeg.cli.app import Force, app, extra, say
+from distilclip_eeg.cli.app import Force, alone, app, extra, say
 from distilclip_eeg.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,10 +69,11 @@ def explain(
     _check_call(recordings, at, figure)
     loaded = load_model(model)
     ask = _asked_by(method, loaded)
-    if figure:
-        _explain_classes(recordings, loaded, ask, output)
-    else:
-        _explain_one(recordings[0], at, loaded, ask, output)
+    with alone([output] if output else [], force=force):
+        if figure:
+            _explain_classes(recordings, loaded, ask, output)
+        else:
+            _explain_one(recordings[0], at, loaded, ask, output)
 
 
 def _check_call(recordings: Sequence[Path], at: float | None, figure: bool) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distilclip_eeg.cli.app import Force, app, extra, fold_numbers, say
 from distilclip_eeg.errors import OutputExistsError
+
+if TYPE_CHECKING:
+    from distilclip_eeg.model_folder import ModelFolder
 
 
 @app.command()
@@ -45,6 +48,7 @@ def quantize(
 ) -> None:
     """Make the 8-bit network of a model folder: `--precision int8` runs it."""
     from distilclip_eeg.detection.models import find_model
+    from distilclip_eeg.eeg.whole_files import claimed
     from distilclip_eeg.model_folder import INT8, load_folder
 
     folder = load_folder(find_model(model))
@@ -52,9 +56,21 @@ def quantize(
         raise OutputExistsError(
             f"{folder.path / INT8} is there already; --force replaces it"
         )
-    with extra("train,onnx"):
-        from distilclip_eeg.training import quantization
-        from distilclip_eeg.training.calibration import NOT_TRAINED_ON, draw_windows
+    with extra("train,onnx"), claimed(folder.path):
+        made = _quantized(folder, data, folds, windows, max_change, seed)
+    typer.echo(_told(made.int8, made.config.int8))
+
+
+def _quantized(
+    folder: ModelFolder,
+    data: list[str] | None,
+    folds: str | None,
+    windows: int,
+    max_change: float,
+    seed: int,
+) -> ModelFolder:
+    from distilclip_eeg.training import quantization
+    from distilclip_eeg.training.calibration import NOT_TRAINED_ON, draw_windows
 
     drawn = draw_windows(
         data or [NOT_TRAINED_ON],
@@ -65,8 +81,7 @@ def quantize(
     )
     for name, reason in drawn.skipped.items():
         say(f"{name}: {reason}")
-    made = quantization.quantize(folder, drawn, max_change=max_change, on_step=say)
-    typer.echo(_told(made.int8, made.config.int8))
+    return quantization.quantize(folder, drawn, max_change=max_change, on_step=say)
 
 
 def _told(path: Path, how: object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from distilclip_eeg.cli.app import Force, app
+from distilclip_eeg.cli.app import Force, alone, app
 
 
 @app.command()
@@ -26,7 +26,7 @@ def simulate(
 
     check_suffix(out, (".edf", ".bdf"))
     check_outputs([out], force=force)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    files = write_simulated(draw(seed, round(hours * 3600)), out)
+    with alone([out], force=force):
+        files = write_simulated(draw(seed, round(hours * 3600)), out)
     for path in (files.recording, files.events, files.patterns):
         typer.echo(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -119,13 +119,13 @@ def stream(
         from distilclip_eeg.live.lsl import be_quiet
     from distilclip_eeg.detection.models import load_model
     from distilclip_eeg.detection.outputs import check_outputs, check_suffix
+    from distilclip_eeg.eeg.whole_files import claimed
 
     if (lsl is None) == (replay is None):
         raise DistilClipError("give --lsl NAME or --replay RECORDING, one of them")
     if record is not None:
         check_suffix(record, (".edf", ".bdf"))
-    goes_on = state is not None and state.exists()
-    if not goes_on:
+    if state is None or not state.exists():
         check_outputs([path for path in (output, record) if path], force=force)
     wishes = _Wishes(
         name=lsl or f"replay-{os.getpid()}",
@@ -148,12 +148,11 @@ def stream(
         threshold=threshold, false_alarms_per_day=false_alarms_per_day
     )
     be_quiet()
-    if not goes_on:
-        for old in (output, record):
-            if old:
-                old.unlink(missing_ok=True)
-    with _signals(wishes.stop) as received:
-        _listen(wishes, loaded, settings, replay)
+    with claimed(*(path for path in (output, record, state) if path)):
+        if state is None or not state.exists():
+            _begin_anew([path for path in (output, record) if path], force=force)
+        with _signals(wishes.stop) as received:
+            _listen(wishes, loaded, settings, replay)
     if signal.SIGINT in received:
         raise typer.Exit(INTERRUPTED)
 
@@ -180,6 +179,14 @@ def play(
     player.close()
     if signal.SIGINT in received:
         raise typer.Exit(INTERRUPTED)
+
+
+def _begin_anew(outputs: Sequence[Path], *, force: bool) -> None:
+    from distilclip_eeg.detection.outputs import check_outputs
+
+    check_outputs(outputs, force=force)
+    for old in outputs:
+        old.unlink(missing_ok=True)
 
 
 def _listen(
@@ -263,7 +270,12 @@ def _watch(wishes: _Wishes, model: Model, settings: DetectionConfig) -> Watch:
 
 
 def _run(watch: Watch, wishes: _Wishes) -> None:
-    reason = watch.run()
+    try:
+        reason = watch.run()
+    except OSError:  # a full disk
+        if watch.session is not None:
+            watch.session.abandon()
+        raise
     session = watch.session
     if session is None:
         if reason == "lost":

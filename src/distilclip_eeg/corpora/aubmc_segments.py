@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from distilclip_eeg.eeg.arrays import NotArraysError, read_array
 from distilclip_eeg.errors import CorpusError
 
 CLASSES: Final = (
@@ -103,9 +104,9 @@ def _array(root: Path, name: str) -> tuple[Path, NDArray[np.generic]]:
     if path is None:
         raise CorpusError(f"{root}: found no {name}, expected it beside the others")
     try:
-        return path, np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        return path, read_array(path, mapped=True)
+    except (OSError, NotArraysError) as error:
+        reason = str(error)
         raise CorpusError(
             f"{path}: found no plain array ({reason}), expected one that numpy.save "
             "wrote without objects"

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 from distilclip_eeg.corpora.clock import seconds_of_day
+from distilclip_eeg.eeg.texts import read_content
 from distilclip_eeg.errors import CorpusError
 
-_NAME = re.compile(r"seizures?_p?(\d+)", re.IGNORECASE)
-_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+_NAME = re.compile(r"seizures?_p?(\d{1,9})", re.IGNORECASE)
+_LAST_NUMBER = re.compile(r"(?<!\d)(\d{1,9})\D*$")
+_MAX_BYTES = 2**20  # the tree of a file takes a hundred times as much
 _EXPECTED = (
     "seizures_10 = {1: [(7, 36, 38, 445), ...], ...}: hour, minute, second and "
     "length in seconds of each seizure of each record"
@@ -41,9 +44,9 @@ def read_seizure_times(path: Path) -> dict[tuple[int, int], list[TimedSeizure]]:
         a patient is anything but literal times.
     """
     try:
-        tree = ast.parse(path.read_bytes())
-    except OSError as error:
-        raise CorpusError(f"{path}: found no file ({error.strerror})") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about Python that is never run
+            tree = ast.parse(read_content(path, _MAX_BYTES))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         raise CorpusError(f"{path}:{line}: found no Python ({error})") from None
@@ -85,7 +88,10 @@ def _record_number(key: ast.expr | None) -> int | None:
     """Read 1, "1", "Record1" or "p10_Record1.edf"."""
     if not isinstance(key, ast.Constant):
         return None
-    text = str(key.value).removesuffix(".edf")
+    try:
+        text = str(key.value).removesuffix(".edf")
+    except ValueError:  # a number of thousands of digits
+        return None
     match = _LAST_NUMBER.search(text)
     return int(match[1]) if match and not isinstance(key.value, bool) else None
 
@@ -94,7 +100,7 @@ def _seizure(path: Path, node: ast.expr) -> TimedSeizure:
     try:
         numbers = ast.literal_eval(node)
         hours, minutes, seconds, duration_s = (float(number) for number in numbers)
-    except (ValueError, TypeError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, OverflowError, RecursionError):
         raise _error(path, node) from None
     possible = 0 <= hours < 24 and 0 <= minutes < 60 and 0 <= seconds < 60
     if not possible or not 0 < duration_s < 86_400:
@@ -104,5 +110,8 @@ def _seizure(path: Path, node: ast.expr) -> TimedSeizure:
 
 
 def _error(path: Path, node: ast.expr) -> CorpusError:
-    found = " ".join(ast.unparse(node).split())[:60]
+    try:
+        found = " ".join(ast.unparse(node).split())[:60]
+    except RecursionError:
+        found = "something nested too deep"
     return CorpusError(f"{path}:{node.lineno}: found {found}, expected {_EXPECTED}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from distilclip_eeg.eeg.annotations import Event
-from distilclip_eeg.errors import CorpusError
+from distilclip_eeg.errors import CorpusError, one_line
 
 Kind = Literal["seizure", "background", "hard_negative"]
 Part: TypeAlias = Literal["train", "dev", "eval"]
@@ -98,7 +98,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.text}"
+        return one_line(f"{self.where}: {self.text}")
 
 
 @dataclass(frozen=True, slots=True)

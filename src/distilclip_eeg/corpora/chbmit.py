@@ -19,6 +19,7 @@ from typing import Final
 from distilclip_eeg.corpora.catalog import Catalog, person_of
 from distilclip_eeg.corpora.listing import Listing, Placed, read_lines
 from distilclip_eeg.eeg.annotations import Event
+from distilclip_eeg.eeg.texts import lies_there
 from distilclip_eeg.errors import CorpusError
 
 NAME: Final = "chbmit"
@@ -28,10 +29,10 @@ SEIZURE_LIST: Final = "RECORDS-WITH-SEIZURES"
 _CASE = re.compile(r"chb\d\d")
 _FILE = re.compile(r"File Name:\s*(\S+\.edf)", re.IGNORECASE)
 _CLOCK = re.compile(r"File (Start|End) Time:\s*(\d{1,2}):(\d\d):(\d\d)", re.IGNORECASE)
-_COUNT = re.compile(r"Number of Seizures in File:\s*(\d+)", re.IGNORECASE)
+_COUNT = re.compile(r"Number of Seizures in File:\s*(\d{1,9})", re.IGNORECASE)
 # `Seizure Start Time:` and `Seizure 1 Start Time:` stand side by side, even in a case.
 _SEIZURE = re.compile(
-    r"Seizure(?:\s+\d+)?\s+(Start|End) Time:\s*(\d+)\s*seconds?", re.IGNORECASE
+    r"Seizure(?:\s+\d+)?\s+(Start|End) Time:\s*(\d{1,9})\s*seconds?", re.IGNORECASE
 )
 _TELLS = re.compile(r"seizure|file name|file (start|end)", re.IGNORECASE)
 _DAY_S = 86_400
@@ -187,7 +188,7 @@ def _read_case(listing: Listing, case: Path) -> dict[str, SummaryEntry]:
 
 def _take(listing: Listing, case: Path, path: Path, entry: SummaryEntry) -> None:
     summary = case / f"{case.name}-summary.txt"
-    if not path.is_file():
+    if not lies_there(path):
         listing.problem(
             "missing",
             listing.where(summary, entry.line),
@@ -207,7 +208,7 @@ def _compare_records(
 ) -> None:
     """List files that `RECORDS` names, that are not there and in no summary."""
     for number, name in _named_in(listing.root / "RECORDS"):
-        absent = not (listing.root / name).is_file()
+        absent = not lies_there(listing.root / name)
         if name.partition("/")[0] in cases and name not in entries and absent:
             listing.problem("missing", f"RECORDS:{number}", f"{name} is not on disk")
 

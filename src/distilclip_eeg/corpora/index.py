@@ -73,15 +73,32 @@ def read_index(folder: Path) -> Index:
 
     try:
         table = parquet.read_table(path)
-    except (arrow.ArrowInvalid, OSError) as error:
-        raise CorpusError(f"{path}: not a Parquet file: {error}") from None
-    about = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))
+        about = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))
+    except (arrow.ArrowException, OSError, ValueError, RecursionError) as error:
+        raise CorpusError(
+            f"{path}: not a Parquet file, or damaged: {error}: prepare the store again"
+        ) from None
+    about = about if isinstance(about, dict) else {}
     if about.get("format_version") != FORMAT_VERSION:
         raise CorpusError(
             f"{path}: format version {about.get('format_version')}, expected "
             f"{FORMAT_VERSION}: prepare the store again"
         )
+    if not table.schema.equals(_schema(arrow)) or not _is_whole(table, about):
+        raise CorpusError(
+            f"{path}: found other columns or gaps in it, expected an index as prepare "
+            "writes it: prepare the store again"
+        )
     return Index(about["signal"], table.to_pylist(), about["skipped"])
+
+
+def _is_whole(table: pyarrow.Table, about: dict[str, Any]) -> bool:
+    """Whether nothing is empty but what may be."""
+    needed = (name for name in table.column_names if name not in ("fold", "split"))
+    told = (about.get("signal"), about.get("skipped"))
+    return all(isinstance(value, dict) for value in told) and not any(
+        table.column(name).null_count for name in needed
+    )
 
 
 def _schema(arrow: Any) -> pyarrow.Schema:

@@ -21,8 +21,9 @@ from distilclip_eeg.corpora.catalog import (
 )
 from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.eeg.edf_header import is_edf, read_header
-from distilclip_eeg.eeg.files import open_recording
+from distilclip_eeg.eeg.files import first_bytes, open_recording
 from distilclip_eeg.eeg.montage import plan_montage
+from distilclip_eeg.eeg.texts import read_text
 from distilclip_eeg.errors import (
     CorpusError,
     TooFewLeadsError,
@@ -175,14 +176,7 @@ def read_extent(path: Path) -> Extent:
     UnreadableRecordingError
         If there is no such file or it is damaged.
     """
-    try:
-        with path.open("rb") as file:
-            plain = is_edf(file.read(8))
-    except OSError as error:
-        raise UnreadableRecordingError(
-            f"{path.name}: cannot be opened ({error.strerror}), expected a file"
-        ) from None
-    if plain:
+    if is_edf(first_bytes(path)):
         header = read_header(path)
         if not header.is_discontinuous:
             labels = [s.label for s in header.signals if not s.is_annotation]
@@ -202,17 +196,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     CorpusError
         If the file is not there or cannot be opened.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CorpusError(
-            f"{path}: found no file that can be opened ({error.strerror}), expected "
-            "an annotation of the data set"
-        ) from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+    text = read_text(path)
     lines = enumerate((line.strip() for line in text.splitlines()), start=1)
     return [(number, line) for number, line in lines if line]
 

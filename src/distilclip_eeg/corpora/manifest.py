@@ -7,7 +7,6 @@ column `split` (train, dev, eval or empty) and a column `session` may follow.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from distilclip_eeg.corpora.catalog import (
 )
 from distilclip_eeg.corpora.listing import Listing, Placed
 from distilclip_eeg.eeg.annotations import read_tsv
+from distilclip_eeg.eeg.texts import lies_there, read_text, table_rows
 from distilclip_eeg.errors import CorpusError
 
 NAME: Final = "manifest"
@@ -39,7 +39,7 @@ def read_manifest(root: Path) -> list[CorpusRecording]:
     """
     recordings = []
     for where, row in _rows(root):
-        if not (root / row["recording"]).is_file():
+        if not lies_there(root / row["recording"]):
             raise CorpusError(f"{where}: no such recording: {row['recording']}")
         recordings.append(_recording(root, where, row))
     return recordings
@@ -62,7 +62,7 @@ def read_manifest_catalog(root: Path) -> Catalog:
         path = root / row["recording"]
         short = where.removeprefix(f"{root}/")
         listed.add(path)
-        if not path.is_file():
+        if not lies_there(path):
             listing.problem("missing", short, f"{row['recording']} is not on disk")
             continue
         recording = _recording(root, where, row)
@@ -81,15 +81,8 @@ def _rows(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
     path = root / MANIFEST
     if not path.is_file():
         raise CorpusError(f"{path}: not found; a manifest lists the recordings there")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        missing = [c for c in COLUMNS if c not in (rows.fieldnames or ())]
-        if missing:
-            raise CorpusError(
-                f"{path}:1: no column {missing[0]!r}; expected {' '.join(COLUMNS)}"
-            )
-        for number, row in enumerate(rows, 2):
-            yield f"{path}:{number}", row
+    for number, row in table_rows(path, read_text(path), "\t", COLUMNS):
+        yield f"{path}:{number}", row
 
 
 def _recording(root: Path, where: str, row: dict[str, str]) -> CorpusRecording:

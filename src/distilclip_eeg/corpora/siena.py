@@ -11,7 +11,6 @@ Source: physionet.org/content/siena-scalp-eeg/1.0.0 (Detti 2020), CC BY 4.0.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from distilclip_eeg.corpora.siena_lists import ListedSeizure, read_seizure_list
 from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.eeg.findings import REGIONS, Lobe, Side, side_of
 from distilclip_eeg.eeg.montage import LEADS
+from distilclip_eeg.eeg.texts import read_text, table_rows
 from distilclip_eeg.errors import CorpusError
 
 NAME: Final = "siena"
@@ -82,20 +82,11 @@ def read_subjects(path: Path) -> dict[str, Subject]:
     CorpusError
         With file and line, if a column or a value is not as expected.
     """
+    needed = ("patient_id", "seizure", "localization", "lateralization")
     subjects = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file)
-        header = [name.strip() for name in next(rows, [])]
-        needed = ("patient_id", "seizure", "localization", "lateralization")
-        if missing := [name for name in needed if name not in header]:
-            raise CorpusError(
-                f"{path}:1: found columns {' '.join(header) or 'none'}, expected "
-                f"{' '.join(missing)} too"
-            )
-        for number, fields in enumerate(rows, start=2):
-            row = dict(zip(header, (field.strip() for field in fields), strict=False))
-            if any(row.values()):
-                subjects[row["patient_id"]] = _subject(f"{path}:{number}", row)
+    for number, fields in table_rows(path, read_text(path), ",", needed):
+        row = {name: field.strip() for name, field in fields.items()}
+        subjects[row["patient_id"]] = _subject(f"{path}:{number}", row)
     return subjects
 
 
@@ -112,7 +103,7 @@ def _subject(where: str, row: dict[str, str]) -> Subject:
             side_of(row.get("lateralization", "")),
             _LOBES.get(row.get("localization", ""), "unknown"),
         ),
-        int(count) if count.isdecimal() else None,
+        int(count) if count.isdecimal() and len(count) < 10 else None,
     )
 
 

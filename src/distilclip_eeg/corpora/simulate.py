@@ -6,8 +6,8 @@ The front of `corpora.simulation`; how things are drawn is written there.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,8 +29,16 @@ from distilclip_eeg.corpora.store import (
     store_signal,
     write_entry,
 )
-from distilclip_eeg.eeg.annotations import write_recording, write_tsv
+from distilclip_eeg.corpora.workers import made_by_workers
+from distilclip_eeg.eeg.annotations import as_edf, table_text
 from distilclip_eeg.eeg.recording import ArrayRecording
+from distilclip_eeg.eeg.whole_files import (
+    Waiting,
+    claimed,
+    claimed_folder,
+    remove_partial,
+    written_whole,
+)
 
 __all__ = [
     "Settings",
@@ -80,10 +88,31 @@ def write_simulated(simulated: Simulated, out: Path) -> WrittenFiles:
         events=out.with_name(f"{stem}_events.tsv"),
         patterns=out.with_name(f"{stem}_patterns.tsv"),
     )
-    write_recording(as_recording(simulated, stem), out, simulated.events)
-    write_tsv(files.events, simulated.events, simulated.duration_s)
-    write_tsv(files.patterns, simulated.negatives, simulated.duration_s)
+    whole = as_recording(simulated, stem)
+    edf = as_edf(whole, simulated.events, bdf=out.suffix.lower() == ".bdf")
+    truth = [
+        (files.events, table_text(simulated.events, simulated.duration_s)),
+        (files.patterns, table_text(simulated.negatives, simulated.duration_s)),
+    ]
+    with ExitStack() as all_at_once:
+        all_at_once.enter_context(claimed(out))
+        # The first appears last: where the recording is, its truth is.
+        all_at_once.enter_context(_made(out, edf.write))
+        for path, text in truth:
+            all_at_once.enter_context(_made(path, partial(_write_text, text)))
     return files
+
+
+@contextmanager
+def _made(path: Path, write: Callable[[Path], object]) -> Iterator[None]:
+    """Write a file that appears at the end of the block, if nothing is raised."""
+    with written_whole(path) as unfinished:
+        write(unfinished)
+        yield
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def prepare_simulated(
@@ -93,6 +122,7 @@ def prepare_simulated(
     *,
     duration_s: float = 3600.0,
     workers: int = 1,
+    waiting: Waiting | None = None,
 ) -> Store:
     """Draw recordings and keep their conditioned signal, as `store.prepare` does.
 
@@ -106,19 +136,35 @@ def prepare_simulated(
         Belongs to this store alone; about 33 MB per hour.
     duration_s
         Of each recording.
+    waiting
+        As for `store.prepare`.
+
+    Raises
+    ------
+    InUseError
+        If another process draws the same store, without `waiting`.
     """
     names = [simulated_name(seed, duration_s) for seed in seeds]
-    if (folder / INDEX).is_file():
-        store = Store(folder, signal)
-        if [recording.name for recording in store.recordings] == names:
-            return store
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / INDEX).unlink(missing_ok=True)
-    work = partial(_draw_one, folder=folder, signal=signal, duration_s=duration_s)
-    with ProcessPoolExecutor(workers) as pool:
-        entries = list(pool.map(work, seeds))
-    write_index(folder, Index(settings_of(signal), entries, {}))
-    return Store(folder, signal)
+    if (there := _drawn_before(folder, names, signal)) is not None:
+        return there
+    with claimed_folder(folder, waiting=waiting):
+        if (there := _drawn_before(folder, names, signal)) is not None:
+            return there  # by the process that was waited for
+        remove_partial(folder)
+        (folder / INDEX).unlink(missing_ok=True)
+        work = partial(_draw_one, folder=folder, signal=signal, duration_s=duration_s)
+        entries = list(made_by_workers(work, seeds, workers))
+        write_index(folder, Index(settings_of(signal), entries, {}))
+        return Store(folder, signal)
+
+
+def _drawn_before(
+    folder: Path, names: Sequence[str], signal: SignalConfig
+) -> Store | None:
+    if not (folder / INDEX).is_file():
+        return None
+    store = Store(folder, signal)
+    return store if [r.name for r in store.recordings] == names else None
 
 
 def _draw_one(

@@ -8,9 +8,7 @@ is stored twice. Knows neither models nor splits.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,12 +20,20 @@ from numpy.typing import NDArray
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.catalog import CorpusRecording
 from distilclip_eeg.corpora.index import INDEX, Index, read_index, write_index
+from distilclip_eeg.corpora.workers import made_by_workers
 from distilclip_eeg.eeg.annotations import Event
+from distilclip_eeg.eeg.arrays import NotArraysError, read_array
 from distilclip_eeg.eeg.files import open_recording
 from distilclip_eeg.eeg.findings import Lobe, Side, place_of_leads
-from distilclip_eeg.eeg.montage import plan_montage
+from distilclip_eeg.eeg.montage import LEADS, plan_montage
 from distilclip_eeg.eeg.recording import Recording
 from distilclip_eeg.eeg.signal import Conditioned, Conditioner
+from distilclip_eeg.eeg.whole_files import (
+    Waiting,
+    claimed_folder,
+    remove_partial,
+    written_whole,
+)
 from distilclip_eeg.errors import CorpusError, DistilClipError
 
 UV_PER_STEP: Final = 0.1  # int16 then reaches +-3.2 mV
@@ -89,8 +95,17 @@ class StoredRecording:
             (p["onset_s"], p["end_s"], p["name"]) for p in entry["patterns"]
         ]  # what looks like a seizure and is none, where a data set says so
         self._sfreq = sfreq
-        self._signal = np.load(folder / f"{entry['file']}.signal.npy", mmap_mode="r")
-        self._usable = np.load(folder / f"{entry['file']}.usable.npy")
+        self._signal = _stored(folder / f"{entry['file']}.signal.npy", mapped=True)
+        self._usable = _stored(folder / f"{entry['file']}.usable.npy")
+        seconds = (len(LEADS), self.n_seconds)
+        if self._usable.shape != seconds or self._signal.shape != (
+            len(LEADS),
+            self.n_seconds * sfreq,
+        ):
+            raise CorpusError(
+                f"{folder}: found signals of {self.name} of another length than its "
+                f"index says ({self.n_seconds} s): prepare the store again"
+            )
 
     def crop(self, start_s: float, length_s: int) -> Crop:
         """Cut `length_s` whole seconds from `start_s`, which may be negative."""
@@ -124,7 +139,7 @@ class StoredRecording:
     def _usable_at(self, seconds: NDArray[np.floating]) -> NDArray[np.bool_]:
         index = seconds.astype(np.intp)
         inside = (index >= 0) & (index < self.n_seconds)
-        return self._usable[:, np.where(inside, index, 0)] & inside  # type: ignore[no-any-return]
+        return self._usable[:, np.where(inside, index, 0)] & inside
 
 
 class Store:
@@ -157,28 +172,38 @@ def prepare(
     *,
     workers: int = 1,
     on_done: Callable[[str], None] = lambda name: None,
+    waiting: Waiting | None = None,
 ) -> Store:
     """Condition every recording once.
 
     A recording that cannot be read is listed with its reason under `skipped`. The index
     is written last: what was killed half-way is no store, but what is done already and
     has not changed since is not done again.
+
+    Parameters
+    ----------
+    waiting
+        Wait for another process that prepares the same store; it is told once.
+
+    Raises
+    ------
+    InUseError
+        If another process prepares the same store, without `waiting`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / INDEX).unlink(missing_ok=True)  # would speak of other signals
-    entries, skipped = [], {}
-    work = partial(_store_one, folder=folder, signal=signal)
-    with ProcessPoolExecutor(workers) as pool:
-        for recording, outcome in zip(
-            recordings, pool.map(work, enumerate(recordings)), strict=True
-        ):
+    with claimed_folder(folder, waiting=waiting):
+        remove_partial(folder)
+        (folder / INDEX).unlink(missing_ok=True)  # would speak of other signals
+        entries, skipped = [], {}
+        work = partial(_store_one, folder=folder, signal=signal)
+        done = made_by_workers(work, enumerate(recordings), workers)
+        for recording, outcome in zip(recordings, done, strict=True):
             if isinstance(outcome, str):
                 skipped[recording.name] = outcome
             else:
                 entries.append(outcome)
             on_done(recording.name)
-    write_index(folder, Index(settings_of(signal), entries, skipped))
-    return Store(folder, signal)
+        write_index(folder, Index(settings_of(signal), entries, skipped))
+        return Store(folder, signal)  # whoever waits for the folder makes it anew
 
 
 def overlap_per_second(
@@ -252,9 +277,8 @@ def _kept(path: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
 
 def write_entry(path: Path, content: dict[str, Any]) -> None:
     """Note that the samples of one recording lie there, whole."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(content))
-    os.replace(temporary, path)
+    with written_whole(path) as unfinished:
+        unfinished.write_text(json.dumps(content))
 
 
 def store_signal(folder: Path, number: int, seconds: Conditioned) -> dict[str, Any]:
@@ -273,10 +297,20 @@ def marked(event: Event) -> Marked:
     return Marked(event.onset, end_s, event.event_type, *place)
 
 
+def _stored(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    try:
+        return read_array(path, mapped=mapped)
+    except (OSError, NotArraysError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(
+            f"{path}: cannot be read ({reason}), expected a stored signal: prepare the "
+            "store again"
+        ) from None
+
+
 def _save(path: Path, array: NDArray[Any]) -> None:
-    temporary = path.with_name(f".{path.name}")
-    np.save(temporary, array)
-    os.replace(temporary, path)
+    with written_whole(path) as unfinished, unfinished.open("wb") as file:
+        np.save(file, array)
 
 
 def condition(recording: Recording, signal: SignalConfig) -> Conditioned:

@@ -85,14 +85,14 @@ def _about(recording: Path, model: Model) -> dict[str, Any]:
 
 
 def _read(path: Path, about: dict[str, Any]) -> WindowEmbeddings | None:
-    from pyarrow import ArrowInvalid, parquet
+    from pyarrow import ArrowException, parquet
 
     try:
         table = parquet.read_table(path)
         kept = json.loads(table.schema.metadata[_KEY])
-    except (FileNotFoundError, ArrowInvalid, KeyError, TypeError, ValueError):
+    except (OSError, ArrowException, KeyError, TypeError, ValueError, RecursionError):
         return None  # absent, damaged or somebody else's: made anew
-    if kept != about:
+    if kept != about or not _is_whole(table):
         return None
     rows = table.column("embedding").combine_chunks()
     width = rows.type.list_size
@@ -100,6 +100,21 @@ def _read(path: Path, about: dict[str, Any]) -> WindowEmbeddings | None:
     return WindowEmbeddings(
         table.column("onset_s").to_numpy(),
         values.reshape(-1, width).astype(np.float32),
+    )
+
+
+def _is_whole(table: Any) -> bool:
+    from pyarrow import types
+
+    if table.column_names != ["onset_s", "embedding"]:
+        return False
+    onset, rows = table.schema.types
+    return (
+        types.is_float64(onset)
+        and types.is_fixed_size_list(rows)
+        and types.is_float16(rows.value_type)
+        and rows.list_size > 0
+        and not any(column.null_count for column in table.columns)
     )
 
 

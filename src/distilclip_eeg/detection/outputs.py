@@ -8,7 +8,6 @@ files go is settled before any work is done. Does not know how seizures are foun
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from distilclip_eeg.eeg.annotations import (
+    table_text,
     write_edf_annotations,
     write_recording,
     write_tsv,
@@ -70,10 +70,7 @@ def write_detection(
 
 def tsv_text(detection: Detection) -> str:
     """Give the events as the text of a HED-SCORE table."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "events.tsv"
-        _write_tsv(detection, path)
-        return path.read_text(encoding="utf-8")
+    return table_text(detection.events, detection.duration_s, detection.start_time)
 
 
 def plan_jobs(sources: Sequence[Path], folder: Path | None) -> list[Job]:

@@ -291,7 +291,17 @@ class StreamDetector:
         sfreq: float | None = None,
     ) -> Self:
         """Go on from what `state` gave; see `load`."""
-        check_state(state, STATE_VERSION, model.identity, ch_names, sfreq)
+        try:
+            check_state(state, STATE_VERSION, model.identity, ch_names, sfreq)
+            return cls._from_checked(state, model)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            raise StateError(
+                "found no whole state of a stream, expected what `save` wrote; remove "
+                "it to begin anew"
+            ) from None
+
+    @classmethod
+    def _from_checked(cls, state: State, model: Model) -> Self:
         start, settings = state["start_time"], DetectionConfig(**state["settings"])
         stream = cls(
             model,

@@ -1,16 +1,15 @@
 """What a stream knows, JSON values and arrays <-> one file.
 
 The file is an `.npz` of plain arrays, one of them the JSON text of all that is no
-array. Nothing is unpickled, every entry carries its CRC, numbers come back to the bit,
-and the file appears whole or never. A state of another model or montage is refused by
-name; what else the values mean is not known here.
+array, one the hash of all others. Nothing is unpickled, what was changed is refused,
+numbers come back to the bit, and the file appears whole or never. A state of another
+model or montage is refused by name; what else the values mean is not known here.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -20,12 +19,14 @@ from numpy.typing import NDArray
 
 from distilclip_eeg.detection.result import ModelIdentity
 from distilclip_eeg.eeg.annotations import written_whole
+from distilclip_eeg.eeg.arrays import NotArraysError, content_sha256, read_arrays
 from distilclip_eeg.errors import StateError
 
 State: TypeAlias = dict[str, Any]
 """Nested dicts and lists of JSON values and arrays."""
 
 TEXT: Final = "json"  # the entry with all that is no array
+HASH: Final = "sha256"  # the entry with the hash of all others
 _ARRAY: Final = "array"  # {"array": name of an entry} stands for the array
 
 
@@ -41,6 +42,7 @@ def write_state(path: Path, state: State, *, durable: bool = False) -> None:
     arrays: dict[str, NDArray[Any]] = {}
     text = json.dumps(_without_arrays(state, arrays), allow_nan=False)
     arrays[TEXT] = np.frombuffer(text.encode(), np.uint8)
+    arrays[HASH] = np.frombuffer(bytes.fromhex(content_sha256(arrays)), np.uint8)
     with written_whole(path) as partial, partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
         if durable:
@@ -57,22 +59,15 @@ def read_state(path: Path) -> State:
         If there is no such file, or it is damaged or something else.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as entries:
-            arrays = {name: entries[name] for name in entries.files}
+        arrays = read_arrays(path)
+        kept = arrays.pop(HASH).tobytes().hex()
+        if kept != content_sha256(arrays):
+            raise NotArraysError("it was changed after it was saved")
         values = json.loads(arrays.pop(TEXT).tobytes())
         state = _with_arrays(values, arrays)
     except FileNotFoundError:
         raise StateError(f"{path}: no such state") from None
-    except (
-        zipfile.BadZipFile,
-        AttributeError,  # a lone .npy has no entries
-        EOFError,
-        KeyError,
-        NotImplementedError,  # a zip of another kind
-        OSError,
-        TypeError,  # likewise
-        ValueError,
-    ) as error:
+    except (KeyError, OSError, RecursionError, ValueError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise StateError(
             f"{path}: not the saved state of a stream, or damaged ({reason}); remove "

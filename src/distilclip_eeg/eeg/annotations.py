@@ -12,21 +12,22 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, Self
-from uuid import uuid4
+from typing import Any, Final
 
 import edfio
 import numpy as np
 from numpy.typing import NDArray
 
+from distilclip_eeg.eeg.events import Event as Event
 from distilclip_eeg.eeg.montage import derivation
 from distilclip_eeg.eeg.recording import Recording
+from distilclip_eeg.eeg.texts import read_content
+from distilclip_eeg.eeg.whole_files import remove_partial as remove_partial
+from distilclip_eeg.eeg.whole_files import written_whole as written_whole
 from distilclip_eeg.errors import (
     CorpusError,
     DistilClipError,
@@ -54,87 +55,7 @@ _EDF_YEARS = range(1985, 2085)  # what two digits can say
 _MAX_DRIFT_S = 0.05  # of a rate that EDF can write, over the whole recording
 _MAX_UV = 9_999_999.0  # eight characters
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9_]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A stretch of a recording to which somebody or something gave a name.
-
-    Attributes
-    ----------
-    onset, duration
-        Seconds after the start of the recording, and seconds.
-    event_type
-        HED-SCORE with underscores: `sz`, `sz_foc_ia`, `bckg`, ...
-    confidence
-        0 to 1, None if not available.
-    channels
-        Leads or electrodes concerned; empty if not available.
-    raised_s
-        When a detector had seen enough to raise the event, in seconds of the recording.
-    """
-
-    onset: float
-    duration: float
-    event_type: str = "sz"
-    confidence: float | None = None
-    channels: tuple[str, ...] = ()
-    raised_s: float | None = None
-
-    @property
-    def is_seizure(self) -> bool:
-        """Whether the type is `sz` or one of its kinds."""
-        return self.event_type == "sz" or self.event_type.startswith("sz_")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the event as JSON values, with the column names of HED-SCORE."""
-        return {
-            "onset": self.onset,
-            "duration": self.duration,
-            "eventType": self.event_type,
-            "confidence": self.confidence,
-            "channels": list(self.channels),
-            "raised_s": self.raised_s,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Take what `to_dict` gave; all but `onset` and `duration` may be absent."""
-        return cls(
-            onset=values["onset"],
-            duration=values["duration"],
-            event_type=values.get("eventType", "sz"),
-            confidence=values.get("confidence"),
-            channels=tuple(values.get("channels") or ()),
-            raised_s=values.get("raised_s"),
-        )
-
-
-_PARTIAL: Final = re.compile(r"\..+\.[0-9a-f]{32}\.part")
-
-
-@contextmanager
-def written_whole(target: Path) -> Iterator[Path]:
-    """Give a path beside `target` to write to; it becomes `target` on success.
-
-    If the block raises, nothing is left and an older `target` stays as it was.
-    """
-    partial = target.with_name(f".{target.name}.{uuid4().hex}.part")
-    try:
-        yield partial
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def remove_partial(folder: Path) -> None:
-    """Remove what a kill left of `written_whole`, here and below.
-
-    Only for a folder that nobody else is writing to.
-    """
-    for path in folder.rglob(".*.part"):
-        if _PARTIAL.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 def write_tsv(
@@ -154,14 +75,22 @@ def write_tsv(
         If a value has no place in the table: a time that is not finite or a
         negative duration, a confidence outside 0 to 1, a type with a hyphen.
     """
+    text = table_text(events, duration_s, start_time)
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def table_text(
+    events: Iterable[Event], duration_s: float, start_time: datetime | None = None
+) -> str:
+    """Give the text of a HED-SCORE table, as `write_tsv` does."""
     rows = sorted(events, key=lambda event: (event.onset, event.duration))
     if not rows:
         rows = [Event(0.0, duration_s, BACKGROUND)]
     started = f"{start_time:%Y-%m-%d %H:%M:%S}" if start_time else NOT_AVAILABLE
     lines = ["\t".join(TSV_COLUMNS)]
     lines += [f"{_row(event)}\t{started}\t{duration_s:.2f}" for event in rows]
-    with written_whole(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return "\n".join(lines) + "\n"
 
 
 def _row(event: Event) -> str:
@@ -197,9 +126,13 @@ def read_tsv(path: Path) -> list[Event]:
         With file, line, what was found and what was expected.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise CorpusError(f"{path}: no such events file") from None
+        if not path.exists():
+            raise CorpusError(f"{path}: no such events file")
+        text = read_content(path).decode("utf-8-sig")
+    except OSError as error:
+        raise CorpusError(
+            f"{path}: cannot be opened ({error.strerror}), expected a .tsv table"
+        ) from None
     except UnicodeDecodeError:
         raise CorpusError(f"{path}: not UTF-8 text, expected a .tsv table") from None
     lines = [line.split("\t") for line in text.splitlines()]
@@ -265,6 +198,9 @@ def annotation_text(event: Event) -> str:
         parts.append(f"confidence={event.confidence:.2f}")
     if event.channels:
         parts.append(f"leads={','.join(event.channels)}")
+    if event.place:
+        told = {"side": event.place.side, "lobe": event.place.lobe}
+        parts += [f"{name}={value}" for name, value in told.items() if value]
     return " ".join(parts)
 
 
@@ -301,7 +237,9 @@ def write_edf_annotations(source: Path, out: Path, events: Iterable[Event]) -> N
             header = file.read(256)
         copy = _annotated_copy(source, header, events)
     except Exception as error:  # edfio raises whatever the bytes provoke
-        reason = " ".join(str(error).split()) or type(error).__name__
+        # It quotes header fields, which may hold a piece of a name.
+        reason = _QUOTED.sub("'…'", " ".join(str(error).split()))
+        reason = reason or type(error).__name__
         raise UnreadableRecordingError(
             f"{source}: cannot be copied as EDF+ ({reason})"
         ) from error
@@ -378,10 +316,23 @@ def write_recording(recording: Recording, out: Path, events: Iterable[Event]) ->
     24 bits. Gaps are written as zeros and annotated, samples that are no numbers as
     zeros, and the last record is filled up by holding. Nothing is said of the patient.
     """
+    edf = as_edf(recording, events, bdf=out.suffix.lower() == ".bdf")
+    with written_whole(out) as partial:
+        edf.write(partial)
+
+
+def as_edf(
+    recording: Recording, events: Iterable[Event], *, bdf: bool = False
+) -> edfio.Edf | edfio.Bdf:
+    """Give what `write_recording` writes."""
     rate = _writable_rate(recording.sfreq, recording.duration_s)
     n_records = math.ceil(round(recording.duration_s * rate) / rate.numerator)
     picks = [i for i, name in enumerate(recording.ch_names) if derivation(name)]
-    bdf = out.suffix.lower() == ".bdf"
+    if not picks:
+        raise UnreadableRecordingError(
+            f"{recording.name}: found no channel of EEG, expected names such as Fp1 or "
+            "F7-T7; nothing can be written as EDF+"
+        )
     signal: Any = edfio.BdfSignal if bdf else edfio.EdfSignal
     whole: Any = edfio.Bdf if bdf else edfio.Edf
     signals = []
@@ -398,15 +349,14 @@ def write_recording(recording: Recording, out: Path, events: Iterable[Event]) ->
         )
     start = recording.start_time
     known = start is not None and start.year in _EDF_YEARS
-    edf = whole(
+    edf: edfio.Edf | edfio.Bdf = whole(
         signals,
         recording=edfio.Recording(startdate=start.date() if start and known else None),
         starttime=start.time() if start else None,
         data_record_duration=rate.denominator,
         annotations=[*_gaps(recording), *_edf_annotations(events)],
     )
-    with written_whole(out) as partial:
-        edf.write(partial)
+    return edf
 
 
 def _writable_rate(sfreq: float, duration_s: float) -> Fraction:

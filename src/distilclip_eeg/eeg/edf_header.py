@@ -38,10 +38,12 @@ _WIDTHS = {
     "n_samples": 8,
     "reserved": 32,
 }
+MAX_UV = 1e15
 _UV_PER_UNIT = {"nv": 1e-3, "uv": 1.0, "microv": 1.0, "mv": 1e3, "v": 1e6}
 _ANNOTATION_LABELS = ("EDF Annotations", "BDF Annotations")
 _DUMMY_LABELS = ("", "-", "--", ".")
 _THREE_NUMBERS = re.compile(r"(\d{1,2})\s*[.:'/ -]\s*(\d{1,2})\s*[.:'/ -]\s*(\d{1,4})")
+_NOT_OF_NUMBERS = re.compile(r"[^\d+\-.,:/ eE]|(?<!\d)[eE]")
 _ELECTRODE = re.compile(
     r"(EEG\b|(EEG[ -]*)?((FP|AF|FC|FT|CP|TP|PO|[FCTPOAM])(Z|\d{1,2})|0[12])(?![A-Z\d]))"
 )
@@ -155,13 +157,13 @@ def _n_signals(name: str, main: bytes) -> int:
         )
     if not is_edf(main):
         raise UnreadableRecordingError(
-            f"{name}: found a file that begins with {main[:8]!r}, expected EDF "
-            f"({EDF_MAGIC!r}) or BDF ({BDF_MAGIC!r}); if it is of another format, give "
-            "it the suffix of that format"
+            f"{name}: found a file that begins with neither {EDF_MAGIC!r} (EDF) nor "
+            f"{BDF_MAGIC!r} (BDF), expected one of them; if it is of another format, "
+            "give it the suffix of that format"
         )
     count = _number(main[252:256])
     if len(main) < _MAIN_BYTES or count is None or not 1 <= count <= _MAX_SIGNALS:
-        found = _text(main[252:256]) or "nothing"
+        found = _shown(main[252:256]) or "nothing"
         raise UnreadableRecordingError(
             f"{name}: found {found!r} as number of signals in a header of "
             f"{len(main)} bytes, expected 1 to {_MAX_SIGNALS}; the header is damaged, "
@@ -186,8 +188,8 @@ def _parse(
     record_s = _number(main[244:252])
     if record_s is None or record_s <= 0:
         raise UnreadableRecordingError(
-            f"{name}: found records of {_text(main[244:252])!r} seconds, expected more "
-            "than 0; the header is damaged, export the recording again"
+            f"{name}: found records of {_shown(main[244:252])!r} seconds, expected "
+            "more than 0; the header is damaged, export the recording again"
         )
     sample_bytes = 3 if main.startswith(BDF_MAGIC) else 2
     signals = _signals(name, columns, warnings)
@@ -244,7 +246,7 @@ def _n_samples(name: str, position: int, label: str, field: bytes) -> int:
     count = _number(field)
     if count is None or not 0 <= count < 1e8 or count != int(count):
         raise UnreadableRecordingError(
-            f"{name}: found {_text(field)!r} samples per record for signal "
+            f"{name}: found {_shown(field)!r} samples per record for signal "
             f"{position + 1} ({label}), expected a whole number; the header is "
             "damaged, export the recording again"
         )
@@ -265,8 +267,9 @@ def _scaling(fields: dict[str, bytes], unit: float) -> tuple[float, float]:
         return math.nan, math.nan
     gain = unit * (high - low) / (last - first)
     offset = unit * low - gain * first
-    # Larger than this no voltage is, and float32 would overflow.
-    return (gain, offset) if abs(gain) + abs(offset) < 1e30 else (math.nan, math.nan)
+    # Whatever 24 bits hold must be a voltage that float32 can square.
+    largest = abs(gain) * 2.0**23 + abs(offset)
+    return (gain, offset) if largest < MAX_UV else (math.nan, math.nan)
 
 
 def _data_start(
@@ -280,7 +283,7 @@ def _data_start(
     declared, claimed = _number(main[184:192]), _number(main[236:244])
     if declared == computed:
         return computed
-    stated = _text(main[184:192])
+    stated = _shown(main[184:192])
     fits = claimed and declared and size - declared == claimed * record_bytes
     if declared and declared > computed and fits:
         warnings.append(f"header of {stated} bytes is longer than its signals need")
@@ -292,7 +295,7 @@ def _data_start(
 def _n_records(
     name: str, main: bytes, data_bytes: int, record_bytes: int, warnings: list[str]
 ) -> int:
-    claimed, stated = _number(main[236:244]), _text(main[236:244])
+    claimed, stated = _number(main[236:244]), _shown(main[236:244])
     present, rest = divmod(max(data_bytes, 0), record_bytes)
     if not present:
         raise UnreadableRecordingError(
@@ -324,7 +327,8 @@ def _start_time(main: bytes, warnings: list[str]) -> datetime | None:
         return datetime(year, day[1], day[0], *clock)
     except ValueError:
         if date or time:
-            warnings.append(f"start {date!r} {time!r} is no date and time: none used")
+            found = f"{_shown(main[168:176])!r} {_shown(main[176:184])!r}"
+            warnings.append(f"start {found} is no date and time: none used")
         return None
 
 
@@ -340,6 +344,14 @@ def _text(field: bytes) -> str:
     except UnicodeDecodeError:
         text = field.decode("latin-1")
     return "".join(c for c in text if c.isprintable()).strip()
+
+
+def _shown(field: bytes) -> str:
+    """A field of numbers as a message may quote it.
+
+    Where a writer counted bytes wrongly, it holds a piece of the patient's name.
+    """
+    return _NOT_OF_NUMBERS.sub("?", _text(field))
 
 
 def _number(field: bytes) -> float | None:

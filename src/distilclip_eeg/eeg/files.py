@@ -7,6 +7,7 @@ rest. Knows which files belong to a recording and which are only its companions.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -32,7 +33,7 @@ def open_recording(path: Path) -> Recording:
     UnreadableRecordingError
         If there is no such file, its format is unknown, or it is damaged.
     """
-    magic = _first_bytes(path)
+    magic = first_bytes(path)
     suffix = path.suffix.lower()
     if is_edf(magic) or suffix in _EDF_SUFFIXES:
         return EdfRecording(path)
@@ -101,18 +102,32 @@ def _lies_beside(path: Path, name: str) -> bool:
     return path.with_name(name).is_file()
 
 
-def _first_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise UnreadableRecordingError(
-            f"{path.name}: found a folder, expected a file; give one of the recordings "
-            "in it"
-        )
+def first_bytes(path: Path) -> bytes:
+    """Read the 8 bytes that tell the format.
+
+    Raises
+    ------
+    UnreadableRecordingError
+        If it is no ordinary file, is empty or cannot be opened.
+    """
     try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise UnreadableRecordingError(
+                f"{path.name}: found a folder, expected a file; give one of the "
+                "recordings in it"
+            )
+        if not stat.S_ISREG(kind):  # a pipe would never answer
+            raise UnreadableRecordingError(
+                f"{path.name}: found no ordinary file, expected a recording; copy it "
+                "to one first"
+            )
         with path.open("rb") as file:
             magic = file.read(8)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UnreadableRecordingError(
-            f"{path}: cannot be opened ({error.strerror}), expected a readable file; "
+            f"{path}: cannot be opened ({reason}), expected a readable file; "
             "check the path"
         ) from None
     if not magic:

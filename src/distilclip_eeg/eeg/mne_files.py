@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from distilclip_eeg.eeg.recording import Recording, Segment, checked_sfreq
+from distilclip_eeg.eeg.mat_files import NotMatError, check_mat5
+from distilclip_eeg.eeg.recording import (
+    Recording,
+    Segment,
+    as_float32,
+    checked_sfreq,
+)
 from distilclip_eeg.errors import UnreadableRecordingError
 
 if TYPE_CHECKING:
@@ -40,6 +46,7 @@ _UV_PER_V = 1e6
 # A file may be called what its owner likes.
 _IRRELEVANT = "does not conform to MNE naming conventions"
 _MESSAGE_LENGTH = 200
+_HDF5 = b"\x89HDF"
 
 
 class RawRecording(Recording):
@@ -96,7 +103,9 @@ class RawRecording(Recording):
                 stop=origin + stop,
                 verbose="ERROR",
             )
-        return np.asarray(volts * _UV_PER_V, np.float32)
+        with np.errstate(over="ignore"):  # of a calibration that cannot be
+            microvolts = np.asarray(volts, np.float64) * _UV_PER_V
+        return as_float32(microvolts)
 
 
 def open_with_mne(path: Path) -> RawRecording:
@@ -110,9 +119,25 @@ def open_with_mne(path: Path) -> RawRecording:
     import mne.io
 
     title, reader = FORMATS[path.suffix.lower()]
+    if title == "EEGLAB":
+        _check_eeglab(path)
     with _mne_errors(path.name, title) as complaints:
         raw = getattr(mne.io, reader)(path, preload=False, verbose="WARNING")
     return RawRecording(raw, name=path.stem, complaints=complaints)
+
+
+def _check_eeglab(path: Path) -> None:
+    """Refuse what SciPy would die of; newer files are HDF5 and not its business."""
+    try:
+        with path.open("rb") as file:
+            if file.read(4) == _HDF5:
+                return
+        check_mat5(path)
+    except (NotMatError, OSError) as error:
+        raise UnreadableRecordingError(
+            f"{path.name}: cannot be read as EEGLAB ({_one_line(error)}); save it "
+            "again from EEGLAB"
+        ) from None
 
 
 @contextlib.contextmanager

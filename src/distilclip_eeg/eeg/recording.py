@@ -124,6 +124,12 @@ def checked_sfreq(name: str, sfreq: float) -> float:
     return float(sfreq)
 
 
+def as_float32(microvolts: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Samples in single precision; what is too large for it is infinite, not told."""
+    with np.errstate(over="ignore"):
+        return microvolts.astype(np.float32)
+
+
 class ArrayRecording(Recording):
     """A recording from an array.
 
@@ -180,4 +186,4 @@ class ArrayRecording(Recording):
     ) -> NDArray[np.float32]:
         self._check_span(picks, segment, start, stop)
         rows = np.asarray(picks, dtype=np.intp)
-        return self._data[rows, start:stop].astype(np.float32)
+        return as_float32(self._data[rows, start:stop])

@@ -25,6 +25,7 @@ Flags = NDArray[np.bool_]
 
 MIN_SFREQ_HZ: Final = 100.0  # below, the band that seizures live in is cut
 MAX_SFREQ_DENOMINATOR: Final = 200  # rates of EDF are exact; the worst is off by 2e-5
+MAX_UV: Final = 1e15  # float32 can still hold its square, summed over a second
 FIR_HALF_LENGTH: Final = 10  # zero crossings each side, at the slower rate
 
 
@@ -140,9 +141,7 @@ class Conditioner:
 
     def push(self, chunk: NDArray[np.floating]) -> Conditioned:
         """Take in (n_picks, n) microvolts, give out the seconds that are complete."""
-        self._pending = np.concatenate(
-            [self._pending, chunk.astype(np.float32)], axis=1
-        )
+        self._pending = np.concatenate([self._pending, _possible(chunk)], axis=1)
         n_total = self._n_in + self._pending.shape[1]
         n_complete = int(n_total / self._sfreq)
         edges = [
@@ -243,6 +242,16 @@ class Conditioner:
             block = np.take_along_axis(block, last, axis=1)[:, 1:]
         self._hold = block[:, -1:].copy()
         return block
+
+
+def _possible(chunk: NDArray[np.floating]) -> Samples:
+    """As float32; what no amplifier gives, and no filter could hold, as NaN."""
+    with np.errstate(over="ignore"):
+        chunk = chunk.astype(np.float32)
+    highest = max(chunk.max(initial=0), -chunk.min(initial=0))
+    if not highest < MAX_UV:  # also where one is NaN
+        chunk[np.abs(chunk) >= MAX_UV] = np.nan
+    return chunk
 
 
 class _Filter:

@@ -6,7 +6,6 @@ follows from it.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from distilclip_eeg.corpora.store import Marked
 from distilclip_eeg.eeg.annotations import written_whole
+from distilclip_eeg.eeg.texts import read_text, table_rows
 from distilclip_eeg.errors import CorpusError
 
 COLUMNS: Final = (
@@ -129,18 +129,12 @@ def read_predictions(path: Path) -> list[Prediction]:
     CorpusError
         If a column is absent or a value is no number.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        missing = [c for c in COLUMNS if c not in (rows.fieldnames or ())]
-        if missing:
-            raise CorpusError(
-                f"{path}: no column {missing[0]!r}; expected {' '.join(COLUMNS)}"
-            )
-        groups = groupby(rows, lambda r: (r["recording"], r["dataset"], r["patient"]))
-        try:
-            return [_prediction(key, list(group)) for key, group in groups]
-        except (TypeError, ValueError) as error:
-            raise CorpusError(f"{path}: a value is no number: {error}") from None
+    rows = (row for _, row in table_rows(path, read_text(path), "\t", COLUMNS))
+    groups = groupby(rows, lambda r: (r["recording"], r["dataset"], r["patient"]))
+    try:
+        return [_prediction(key, list(group)) for key, group in groups]
+    except ValueError as error:
+        raise CorpusError(f"{path}: a value is no number: {error}") from None
 
 
 def _prediction(

@@ -7,7 +7,7 @@ bear the same name. What has no counterpart is told, never passed over.
 
 from __future__ import annotations
 
-import csv
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,6 +19,7 @@ from distilclip_eeg.corpora.catalog import person_of
 from distilclip_eeg.corpora.store import marked
 from distilclip_eeg.corpora.tusz_annotations import EVENT_TYPES, read_csv
 from distilclip_eeg.eeg.annotations import BACKGROUND, Event, read_tsv
+from distilclip_eeg.eeg.texts import read_text, table_rows
 from distilclip_eeg.errors import ConfigError, CorpusError
 from distilclip_eeg.evaluation.outcomes import Outcome
 
@@ -142,8 +143,7 @@ def _find(folder: Path) -> tuple[dict[str, Path], list[str]]:
 
 
 def _is_table(path: Path) -> bool:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = file.readline().rstrip("\r\n").split("\t")
+    header = read_text(path).partition("\n")[0].rstrip("\r").split("\t")
     return set(EVENT_COLUMNS) <= {name.strip() for name in header}
 
 
@@ -194,14 +194,13 @@ def _read(path: Path) -> Table:
 
 def _column_s(path: Path) -> float | None:
     """The recording's length by the column of that name."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            try:
-                duration_s = float(row.get(DURATION) or "nan")
-            except ValueError:
-                continue
-            if duration_s > 0:
-                return duration_s
+    for _, row in table_rows(path, read_text(path), "\t", ()):
+        try:
+            duration_s = float(row.get(DURATION) or "nan")
+        except ValueError:
+            continue
+        if 0 < duration_s < math.inf:
+            return duration_s
     return None
 
 

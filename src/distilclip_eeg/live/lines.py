@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from distilclip_eeg.eeg.whole_files import append_whole
+
 Line: TypeAlias = dict[str, Any]
 
 TAIL_BYTES: Final = 256 * 1024  # more than any restart can have to look back
@@ -64,7 +66,7 @@ class Lines:
             sys.stdout.flush()
         if self._path is not None:
             with self._path.open("ab", buffering=0) as file:
-                file.write(text.encode())
+                append_whole(file, text.encode())
         self.written = new[-1]["n"]
         return new
 

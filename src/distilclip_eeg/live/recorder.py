@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from distilclip_eeg.eeg.whole_files import append_whole, written_whole
 from distilclip_eeg.errors import OutputExistsError, StateError
 
 UV_PER_STEP: Final = 0.1
@@ -72,11 +73,11 @@ class Recorder:
                 raise OutputExistsError(
                     f"{path} exists already; --force writes over it, or name another"
                 )
-            self._file: BinaryIO = path.open("r+b", buffering=0)
-            self._continue(path, header)
         else:
-            self._file = path.open("w+b", buffering=0)
-            self._file.write(header)
+            with written_whole(path) as partial:
+                partial.write_bytes(header)
+        self._file: BinaryIO = path.open("r+b", buffering=0)
+        self._continue(path, header)
         self._time_s = max(time_s, self._end_s)  # of the next sample
 
     def push(self, uv: NDArray[np.floating]) -> None:
@@ -117,6 +118,10 @@ class Recorder:
         self._write_ready()
         self._file.close()
 
+    def abandon(self) -> None:
+        """Leave the file as it is: what is left cannot be written."""
+        self._file.close()
+
     def _complete(self) -> None:
         """Keep a record back until the next is there, for annotations to come."""
         self._write_ready()
@@ -138,7 +143,7 @@ class Recorder:
             if len(text) + len(self._annotations[0]) > ANNOTATION_BYTES:
                 break
             text += self._annotations.pop(0)
-        self._file.write(samples + text.ljust(ANNOTATION_BYTES, b"\0"))
+        append_whole(self._file, samples + text.ljust(ANNOTATION_BYTES, b"\0"))
         self._n_records += 1
         self._end_s = onset_s + self._record_s
         self._patch(236, f"{self._n_records:<8d}".encode())

@@ -207,6 +207,11 @@ class Session:
         if self._outputs.state:
             self._outputs.state.unlink(missing_ok=True)
 
+    def abandon(self) -> None:
+        """Leave everything as it is: what is left cannot be written."""
+        if self._recorder:
+            self._recorder.abandon()
+
     def suspend(self, reason: str) -> None:
         """Leave, so that another process can go on: nothing comes to an end."""
         self._act(self._clock.flush())

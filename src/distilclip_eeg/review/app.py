@@ -20,12 +20,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from distilclip_eeg.errors import DistilClipError
+from distilclip_eeg.errors import DistilClipError, NotKeptError
 from distilclip_eeg.review import routes_review, routes_signal, routes_words
 from distilclip_eeg.review.desk import Desk
 from distilclip_eeg.review.guard import Access, Guard, access_for
 
 ROUTERS: Final = (routes_review.router, routes_signal.router, routes_words.router)
+CONFLICT, DISK_FULL = 409, 507  # with the last, the page tries again
 STATIC: Final = Path(str(files("distilclip_eeg") / "review" / "static"))
 
 
@@ -126,7 +127,8 @@ async def _page() -> FileResponse:
 
 
 async def _cannot(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 409)
+    status = DISK_FULL if isinstance(error, NotKeptError) else CONFLICT
+    return JSONResponse({"detail": str(error)}, status)
 
 
 async def _not_understood(_: Request, error: Exception) -> JSONResponse:

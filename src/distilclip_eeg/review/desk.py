@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from distilclip_eeg.eeg.annotations import written_whole
+from distilclip_eeg.eeg.arrays import read_arrays
+from distilclip_eeg.eeg.whole_files import claimed, silently, written_whole
 from distilclip_eeg.errors import DistilClipError
 from distilclip_eeg.review.decisions import Review, review_of
 from distilclip_eeg.review.derivations import Derivation, derivations
@@ -128,14 +129,7 @@ class Desk:
                 return kept
             recording = self.library.open(entry)
             drawn = spectrogram(recording, next(iter(self.derivations(entry).values())))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(path) as partial, partial.open("wb") as file:
-                np.savez(
-                    file,
-                    stamp=stamp,
-                    scale=np.array([drawn.column_s, drawn.step_hz]),
-                    db=drawn.db,
-                )
+            _keep_spectrogram(path, stamp, drawn)
             return drawn
 
     def of_patient(self, entry: Entry, reviewer: str) -> list[Reviewed]:
@@ -187,14 +181,24 @@ def _stamp(path: Path) -> np.ndarray:
     return np.array([about.st_size, about.st_mtime_ns])
 
 
+def _keep_spectrogram(path: Path, stamp: np.ndarray, drawn: Spectrogram) -> None:
+    with (
+        claimed(path, waiting=silently),
+        written_whole(path) as partial,
+        partial.open("wb") as file,
+    ):
+        scale = np.array([drawn.column_s, drawn.step_hz])
+        np.savez(file, stamp=stamp, scale=scale, db=drawn.db)
+
+
 def _kept_spectrogram(path: Path, stamp: np.ndarray) -> Spectrogram | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            if not np.array_equal(kept["stamp"], stamp):
-                return None  # the recording was replaced
-            column_s, step_hz = kept["scale"].tolist()
-            return Spectrogram(column_s, step_hz, kept["db"])
-    except (OSError, ValueError, KeyError):
+        kept = read_arrays(path)
+        if not np.array_equal(kept["stamp"], stamp):
+            return None  # the recording was replaced
+        column_s, step_hz = kept["scale"].tolist()
+        return Spectrogram(column_s, step_hz, kept["db"])
+    except (OSError, TypeError, ValueError, KeyError):
         return None  # drawn again

@@ -14,6 +14,7 @@ from typing import Final
 from distilclip_eeg.detection.detector import detect
 from distilclip_eeg.detection.models import Model, load_model
 from distilclip_eeg.detection.outputs import write_detection
+from distilclip_eeg.eeg.whole_files import claimed, silently
 from distilclip_eeg.errors import DistilClipError
 from distilclip_eeg.review.recordings import Entry, Library
 
@@ -130,7 +131,9 @@ class Detections:
             return entry
 
     def _detect(self, entry: Entry) -> None:
-        detection = detect(self._library.open(entry), model=self._model())
-        out = self._library.detection_path(entry)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_detection(detection, entry.path, out)
+        out, before = self._library.detection_path(entry), self._library.stamp(entry)
+        with claimed(out, waiting=silently):
+            if self._library.stamp(entry) != before:
+                return  # another server on this folder has done it meanwhile
+            detection = detect(self._library.open(entry), model=self._model())
+            write_detection(detection, entry.path, out)

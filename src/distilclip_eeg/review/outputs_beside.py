@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,18 @@ class _Event(BaseModel):
     eventType: str = Field("sz", pattern="^[A-Za-z0-9_]{1,40}$")  # noqa: N815
     confidence: float | None = Field(None, ge=0, le=1)
     channels: list[str] = Field(default_factory=list, max_length=64)
+    type_confidence: float | None = Field(None, ge=0, le=1)
+    side: str | None = Field(None, pattern="^[a-z]{1,20}$")
+    side_confidence: float | None = Field(None, ge=0, le=1)
+    lobe: str | None = Field(None, pattern="^[a-z]{1,20}$")
+    lobe_confidence: float | None = Field(None, ge=0, le=1)
 
 
 class _Found(BaseModel):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     duration_s: float = Field(gt=0)
-    seizure_probability: list[float | None]
+    seizure_probability: list[Annotated[float, Field(ge=0, le=1)] | None]
     events: list[_Event]
     settings: DetectionConfig
     model: dict[str, str]
@@ -70,7 +75,7 @@ class Found:
     warnings: tuple[str, ...] = ()
 
     def at(self, threshold: float | None) -> list[Event]:
-        """Give the events at another threshold, with leads where they were named.
+        """Give the events at another threshold, with what was told of them.
 
         The offset threshold keeps its ratio to it, as in `distilclip detect`.
         """
@@ -84,19 +89,18 @@ class Found:
             }
         )
         cut = cut_events(self.probability, settings, self.duration_s)
-        return [self._with_leads(event) for event in cut]
+        return [self._as_told(event) for event in cut]
 
-    def _with_leads(self, event: Event) -> Event:
+    def _as_told(self, event: Event) -> Event:
         for known in self.events:
             shared = min(event.onset + event.duration, known.onset + known.duration)
             if shared > max(event.onset, known.onset):
-                return Event(
-                    event.onset,
-                    event.duration,
-                    event.event_type,
-                    event.confidence,
-                    known.channels,
-                    event.raised_s,
+                return replace(
+                    event,
+                    event_type=known.event_type,
+                    channels=known.channels,
+                    type_confidence=known.type_confidence,
+                    place=known.place,
                 )
         return event
 
@@ -181,10 +185,7 @@ def _checked(path: Path, found: _Found, duration_s: float) -> Found:
     )
     return Found(
         model=found.model.get("name", "unknown")[:80],
-        events=tuple(
-            Event(e.onset, e.duration, e.eventType, e.confidence, tuple(e.channels))
-            for e in found.events
-        ),
+        events=tuple(Event.from_dict(event.model_dump()) for event in found.events),
         settings=found.settings,
         probability=probability,
         duration_s=duration_s,

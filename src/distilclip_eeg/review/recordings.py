@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from distilclip_eeg.eeg.annotations import written_whole
 from distilclip_eeg.eeg.files import find_recordings, open_recording
 from distilclip_eeg.eeg.recording import Recording
+from distilclip_eeg.eeg.whole_files import claimed, silently, written_whole
 from distilclip_eeg.errors import DistilClipError
 from distilclip_eeg.review.outputs_beside import Found, read_found
 
@@ -166,10 +166,9 @@ def _salt(state: Path) -> bytes:
     """Random bytes, drawn once for a folder and kept beside the decisions."""
     path = state / SALT
     if not path.is_file():
-        state.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as partial:
-            partial.touch(mode=0o600)
-            partial.write_bytes(secrets.token_bytes(SALT_BYTES))
+        with claimed(path, waiting=silently):  # of two servers that begin one draws
+            if not path.is_file():
+                _draw_salt(path)
     salt = path.read_bytes()
     if len(salt) != SALT_BYTES:
         raise DistilClipError(
@@ -177,6 +176,12 @@ def _salt(state: Path) -> bytes:
             "thresholds kept for patients are forgotten"
         )
     return salt
+
+
+def _draw_salt(path: Path) -> None:
+    with written_whole(path) as partial:
+        partial.touch(mode=0o600)
+        partial.write_bytes(secrets.token_bytes(SALT_BYTES))
 
 
 def patient_keys(root: Path, paths: Sequence[Path], salt: bytes) -> list[str]:

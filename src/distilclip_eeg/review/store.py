@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from distilclip_eeg.errors import DistilClipError
+from distilclip_eeg.errors import DistilClipError, NotKeptError
 from distilclip_eeg.review.decisions import Action, Decision
 
 DATABASE: Final = "decisions.sqlite"
@@ -85,8 +86,17 @@ class Store:
             self._db = sqlite3.connect(
                 path, timeout=BUSY_MS / 1000, check_same_thread=False
             )
-            self._db.row_factory = sqlite3.Row
-            self._prepare()
+            try:
+                self._db.row_factory = sqlite3.Row
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+        except sqlite3.OperationalError as error:  # the disk, not what is in the file
+            raise DistilClipError(
+                f"{path}: cannot be written ({error}); put that right, or name another "
+                "folder with --state"
+            ) from None
         except sqlite3.DatabaseError as error:
             raise DistilClipError(
                 f"{path}: found no usable database of decisions ({error}); "
@@ -130,10 +140,15 @@ class Store:
         """Put a decision on disk; returns it with its id and time.
 
         A key that is known gives the decision that it was kept with.
+
+        Raises
+        ------
+        NotKeptError
+            If the disk does not take it.
         """
         text = json.dumps(details or {}, allow_nan=False, sort_keys=True)
         row = (key, recording, reviewer, _now(), action, event, text, undoes)
-        with self._lock, self._db:
+        with self._writing():
             self._db.execute(
                 "INSERT INTO decisions (key, recording, reviewer, made_at, action, "
                 "event, details, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
@@ -142,6 +157,18 @@ class Store:
             )
             kept = self._db.execute("SELECT * FROM decisions WHERE key = ?", (key,))
             return _decision(kept.fetchone())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold a transaction: what is written in it is kept whole or not at all."""
+        try:
+            with self._lock, self._db:
+                yield
+        except sqlite3.OperationalError as error:
+            raise NotKeptError(
+                f"{self.path.name}: cannot be written ({error}); put that right, and "
+                "it will be kept"
+            ) from None
 
     def knows(self, key: str) -> bool:
         """Whether a decision with this key was kept."""
@@ -183,10 +210,16 @@ class Store:
         threshold: float,
         details: dict[str, Any],
     ) -> KeptThreshold:
-        """Keep a threshold for a patient; an older one stays in the record."""
+        """Keep a threshold for a patient; an older one stays in the record.
+
+        Raises
+        ------
+        NotKeptError
+            If the disk does not take it.
+        """
         kept = KeptThreshold(patient_key, reviewer, _now(), threshold, details)
         text = json.dumps(details, allow_nan=False, sort_keys=True)
-        with self._lock, self._db:
+        with self._writing():
             self._db.execute(
                 "INSERT INTO patient_thresholds "
                 "(patient, reviewer, made_at, threshold, details) "

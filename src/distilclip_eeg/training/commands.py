@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.corpora.simulate import as_recording, prepare_simulated, simulate
 from distilclip_eeg.corpora.splits import TRAIN
 from distilclip_eeg.corpora.store import Store, StoredRecording, condition, prepare
+from distilclip_eeg.eeg.whole_files import claimed_folder, written_whole
 from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model_folder import ModelFolder
 from distilclip_eeg.training.card import data_table, figures, model_card
@@ -44,7 +46,7 @@ from distilclip_eeg.training.experiments import (
 )
 from distilclip_eeg.training.export import count_parameters, export
 from distilclip_eeg.training.fit import fit
-from distilclip_eeg.training.progress import shown
+from distilclip_eeg.training.progress import shown, told
 from distilclip_eeg.training.ranks import first_alone, make_fabric
 from distilclip_eeg.training.run_folder import (
     FACTS,
@@ -93,6 +95,23 @@ def train(
         config.name if seed is None else f"{config.name}-{seed}"
     )
     fabric = make_fabric(config.training.precision)
+    with claimed_folder(run) if fabric.is_global_zero else nullcontext():
+        facts = _trained(config, data, run, teacher, fabric)
+        if not fabric.is_global_zero:
+            return run
+        options = "" if teacher is None else f" --teacher runs/{_name_of(teacher)}"
+        options += "" if seed is None else f" --seed {seed}"
+        command = f"distilclip train configs/{config_path.name} --data FOLDER{options}"
+        with written_whole(run / FACTS) as partial:
+            text = json.dumps({"command": command, **facts}, indent=1)
+            partial.write_text(text + "\n")
+    return run
+
+
+def _trained(
+    config: Config, data: Path, run: Path, teacher: Path | None, fabric: Fabric
+) -> dict[str, Any]:
+    """Train; return what a model card says of it."""
     with first_alone(fabric):
         recordings = training_recordings(config, data, run.parent)
         simulated = simulated_recordings(config, run.parent)
@@ -101,8 +120,7 @@ def train(
     training = [r for r in recordings if r.fold not in held_back]
     initial = pretrained(config, simulated, run.parent, fabric)
     teaching = Teacher(teacher, run.parent / TAUGHT) if teacher else None
-    facts = _read_facts(run)
-    began, spent = time.monotonic(), float(facts.get("seconds", 0.0))
+    began, spent = time.monotonic(), float(_read_facts(run).get("seconds", 0.0))
     with shown(config.name, config.training.steps) as on_step:
         fit(
             config,
@@ -115,19 +133,11 @@ def train(
             on_step=on_step,
             fabric=fabric,
         )
-    if not fabric.is_global_zero:
-        return run
-    options = "" if teaching is None else f" --teacher runs/{teaching.config.name}"
-    options += "" if seed is None else f" --seed {seed}"
-    command = f"distilclip train configs/{config_path.name} --data FOLDER{options}"
-    facts = {
-        "command": command,
+    return {
         "seconds": spent + time.monotonic() - began,
         "machine": _machine(),
         "data": data_table([*training, *simulated]),
     }
-    (run / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
-    return run
 
 
 def simulated_recordings(config: Config, beside: Path) -> list[StoredRecording]:
@@ -141,6 +151,7 @@ def simulated_recordings(config: Config, beside: Path) -> list[StoredRecording]:
         config.signal,
         duration_s=60.0 * minutes,
         workers=os.cpu_count() or 1,
+        waiting=told,
     )
     return store.recordings
 
@@ -183,7 +194,10 @@ def pretrained(
         }
     )
     run = beside / f"{config.name}-pretraining"
-    with shown(f"{config.name}, pretraining", settings.steps) as on_step:
+    writes = fabric is None or fabric.is_global_zero
+    alone = claimed_folder(run, waiting=told) if writes else nullcontext()
+    title = f"{config.name}, pretraining"
+    with alone, shown(title, settings.steps) as on_step:
         fit(stage, run, (), simulated=simulated, on_step=on_step, fabric=fabric)
     return load_run(run)[1]
 
@@ -200,6 +214,11 @@ def crossvalidate(config_path: Path, data: Path, run: Path | None = None) -> Pat
     """
     config = load_config(config_path)
     run = run or Path("runs") / f"{config.name}-folds"
+    with claimed_folder(run):
+        return _cross_validated(config, data, run)
+
+
+def _cross_validated(config: Config, data: Path, run: Path) -> Path:
     recordings = training_recordings(config, data, run.parent)
     if all(r.fold is None for r in recordings):
         raise ConfigError(
@@ -386,7 +405,8 @@ def training_recordings(
         recordings = in_folds(recordings, folds)
     workers = os.cpu_count() or 1
     store = beside / "-".join(("store-folds", *map(str, folds)))
-    return prepare(recordings, store, config.signal, workers=workers).recordings
+    made = prepare(recordings, store, config.signal, workers=workers, waiting=told)
+    return made.recordings
 
 
 def _to_learn_from(
@@ -411,6 +431,10 @@ def _machine() -> str:
         f"{torch.get_num_threads()} thread(s) of {os.cpu_count()} cores "
         f"({platform.machine()}), torch {version}"
     )
+
+
+def _name_of(run: Path) -> str:
+    return load_run(run)[0].name
 
 
 def _read_facts(run: Path) -> dict[str, Any]:

@@ -148,9 +148,9 @@ def _judge(
                 save_predictions(path, done.predictions)
             cost = cost_of(folder, threads=1)
             cost["parameters"] = count_parameters(model)
-            noted.write_text(
-                json.dumps({"sha256": sha256, "cost": cost}, indent=1) + "\n"
-            )
+            with written_whole(noted) as partial:
+                text = json.dumps({"sha256": sha256, "cost": cost}, indent=1)
+                partial.write_text(text + "\n")
     return {where: read_predictions(path) for where, path in paths.items()}, cost
 
 

@@ -10,7 +10,6 @@ Shapes: B windows, S seconds, K classes, N captions of a batch, D embedding.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distilclip_eeg.config import Config, DistillationConfig, TrainingConfig
+from distilclip_eeg.eeg.whole_files import written_whole
 from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.model.distilclip import Encoded
 from distilclip_eeg.model.losses import (
@@ -107,11 +107,9 @@ class Teacher:
         if not path.exists():
             said = self._ask(batch, captions)
             folder.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}")
-            save_file(
-                {k: v.half().cpu().contiguous() for k, v in said.items()}, temporary
-            )
-            os.replace(temporary, path)  # several students may write the same
+            halves = {k: v.half().cpu().contiguous() for k, v in said.items()}
+            with written_whole(path) as partial:  # several students may write the same
+                save_file(halves, partial)
         device = batch["eeg"].device
         return {k: v.to(device).float() for k, v in load_file(path).items()}
 

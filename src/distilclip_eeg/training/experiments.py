@@ -19,6 +19,7 @@ import numpy as np
 
 from distilclip_eeg.config import Config, DetectionConfig
 from distilclip_eeg.corpora.store import StoredRecording
+from distilclip_eeg.eeg.whole_files import written_whole
 from distilclip_eeg.evaluation.events import (
     EventScore,
     events_of,
@@ -180,7 +181,8 @@ def write_report(path: Path, config: Config, predictions: Sequence[Prediction]) 
         "measured_on": measured_on,
         "sweep": sweep(predictions),
     }
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def read_operating_points(report: Path) -> tuple[list[OperatingPoint], str]:

@@ -23,6 +23,11 @@ from distilclip_eeg.training.run_folder import LoopState
 LINE_EVERY: Final = 50  # steps, where stderr is a file
 
 
+def told(line: str) -> None:
+    """Say a line to the person who trains."""
+    print(line, file=sys.stderr)  # noqa: T201
+
+
 @contextmanager
 def shown(title: str, n_steps: int) -> Iterator[OnStep]:
     """Yield what to call after each step."""
@@ -43,6 +48,6 @@ def shown(title: str, n_steps: int) -> Iterator[OnStep]:
             bar.update(task, completed=state.step, figures=figures)
             talks = state.step % LINE_EVERY == 0 or state.step == n_steps
             if not console.is_terminal and talks:
-                print(f"{title} {state.step}/{n_steps} {figures}", file=sys.stderr)  # noqa: T201
+                told(f"{title} {state.step}/{n_steps} {figures}")
 
         yield on_step

@@ -1,19 +1,18 @@
 """A training run on disk: claimed by one configuration, resumable at any moment.
 
 `config.json`, `checkpoint.pt` (everything the loop needs to go on), `best.safetensors`
-(averaged weights, BERT left out) and `history.jsonl`. Every file is replaced whole.
+(averaged weights, BERT left out) and `history.jsonl`. Every file is replaced whole, by
+one process at a time.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
+import weakref
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -21,13 +20,21 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from distilclip_eeg.config import Config
+from distilclip_eeg.eeg.whole_files import (
+    claim_folder,
+    claimed,
+    made_whole,
+    remove_partial,
+    written_whole,
+)
 from distilclip_eeg.errors import ConfigError, ModelFolderError, OutputExistsError
-from distilclip_eeg.model_folder import CARD, HASHES, exchange, sha256_of
+from distilclip_eeg.model_folder import CARD, HASHES, sha256_of
 
 Weights = dict[str, Tensor]
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "best.safetensors"
+HISTORY = "history.jsonl"  # what each validation found
 FACTS = "facts.json"  # what the model card says of a run's making
 COPIED = ("config.json", FACTS, WEIGHTS, CARD)
 
@@ -51,7 +58,7 @@ class LoopState:
 
 
 class RunFolder:
-    """One run.
+    """One run; nobody else's as long as this object lives.
 
     Parameters
     ----------
@@ -62,11 +69,15 @@ class RunFolder:
     ------
     ConfigError
         If the folder holds a run of another configuration.
+    InUseError
+        If another process trains it.
     """
 
     def __init__(self, path: Path, config: Config, *, writes: bool = True) -> None:
         self.path, self._writes = path, writes
-        path.mkdir(parents=True, exist_ok=True)
+        if writes:
+            weakref.finalize(self, claim_folder(path))
+            remove_partial(path)
         file = path / "config.json"
         if file.exists() and not same_training(
             Config.model_validate_json(file.read_text()), config
@@ -76,17 +87,15 @@ class RunFolder:
                 "or remove it"
             )
         if writes and not file.exists():
-            temporary = path / ".config.json"
-            temporary.write_text(config.model_dump_json(indent=1) + "\n")
-            os.replace(temporary, file)
+            with written_whole(file) as partial:
+                partial.write_text(config.model_dump_json(indent=1) + "\n")
 
     def save_checkpoint(self, state: LoopState, **parts: dict[str, Any]) -> None:
         """Keep everything the loop needs to go on from here."""
         if not self._writes:
             return
-        temporary = self.path / f".{CHECKPOINT}"
-        torch.save({"state": asdict(state), **parts}, temporary)
-        os.replace(temporary, self.path / CHECKPOINT)
+        with written_whole(self.path / CHECKPOINT) as partial:
+            torch.save({"state": asdict(state), **parts}, partial)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """Return what `save_checkpoint` kept, or None at the start of a run."""
@@ -102,22 +111,41 @@ class RunFolder:
         """Keep the weights that the run is judged by."""
         if not self._writes:
             return
-        temporary = self.path / f".{WEIGHTS}"
-        save_file({k: v.detach().contiguous() for k, v in weights.items()}, temporary)
-        os.replace(temporary, self.path / WEIGHTS)
+        with written_whole(self.path / WEIGHTS) as partial:
+            save_file({k: v.detach().contiguous() for k, v in weights.items()}, partial)
 
     def board(self, step: int) -> Board:
-        """Open the curves; those beyond `step`, of a run that was killed, go."""
+        """Open curves and history; what is beyond `step`, of a killed run, goes."""
         if not self._writes:
             return Board(None)
+        self._forget_beyond(step)
         return Board(SummaryWriter(str(self.path / "tensorboard"), purge_step=step))
 
     def note(self, **line: float) -> None:
         """Append a line to the history."""
         if not self._writes:
             return
-        with (self.path / "history.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        file = self.path / HISTORY
+        before = file.read_text() if file.exists() else ""
+        with written_whole(file) as partial:
+            partial.write_text(before + json.dumps(line) + "\n")
+
+    def _forget_beyond(self, step: int) -> None:
+        file = self.path / HISTORY
+        if not file.exists():
+            return
+        before = file.read_text().splitlines(keepends=True)
+        kept = [line for line in before if _is_until(step, line)]
+        if kept != before:
+            with written_whole(file) as partial:
+                partial.write_text("".join(kept))
+
+
+def _is_until(step: int, line: str) -> bool:
+    try:
+        return bool(json.loads(line)["step"] <= step)
+    except ValueError:  # half a line, as older versions left them
+        return False
 
 
 class Board:
@@ -181,9 +209,7 @@ def write_lean_copy(run: Path, folder: Path, card: str, *, force: bool = False) 
     if folder.exists() and not force:
         raise OutputExistsError(f"{folder} is there already; --force replaces it")
     _, weights = load_run(run)
-    partial = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
-    partial.mkdir(parents=True)
-    try:
+    with claimed(folder), made_whole(folder) as partial:
         halves = {name: value.half().contiguous() for name, value in weights.items()}
         save_file(halves, partial / WEIGHTS)
         for name in ("config.json", FACTS):
@@ -191,9 +217,6 @@ def write_lean_copy(run: Path, folder: Path, card: str, *, force: bool = False) 
         (partial / CARD).write_text(card, encoding="utf-8")
         sums = [f"{sha256_of(partial / name)}  {name}\n" for name in COPIED]
         (partial / HASHES).write_text("".join(sums))
-        exchange(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _check_hashes(folder: Path) -> None:

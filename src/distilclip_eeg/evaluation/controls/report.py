@@ -6,7 +6,6 @@ had are None.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from scipy.special import expit
 from distilclip_eeg.config import DetectionConfig
 from distilclip_eeg.corpora.catalog import person_of
 from distilclip_eeg.eeg.annotations import written_whole
-from distilclip_eeg.errors import CorpusError
+from distilclip_eeg.eeg.texts import read_text, table_rows
 from distilclip_eeg.evaluation.clip_figures import (
     AUROC,
     DRAWS,
@@ -129,20 +128,13 @@ def read_ages(folder: Path) -> dict[str, float]:
     path = folder / PATIENTS
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        missing = {"patient", "age_years"} - set(rows.fieldnames or ())
-        if missing:
-            raise CorpusError(
-                f"{path}: found no column {min(missing)!r}, expected patient and "
-                "age_years"
-            )
-        ages = {}
-        for row in rows:
-            try:
-                ages[person_of(row["patient"])] = float(row["age_years"])
-            except ValueError:  # n/a: nobody knows
-                continue
+    ages = {}
+    columns = ("patient", "age_years")
+    for _, row in table_rows(path, read_text(path), "\t", columns):
+        try:
+            ages[person_of(row["patient"])] = float(row["age_years"])
+        except ValueError:  # n/a: nobody knows
+            continue
     return ages
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from distilclip_eeg.config import Config
 from distilclip_eeg.corpora.catalog import person_of
 from distilclip_eeg.eeg.annotations import written_whole
+from distilclip_eeg.eeg.texts import read_text
 from distilclip_eeg.errors import ConfigError, CorpusError
 from distilclip_eeg.evaluation.experiment.protocols import Segment
 from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES
@@ -144,9 +145,9 @@ def read_scored(folder: Path) -> list[Scored]:
 
 
 def _read(path: Path) -> Scored:
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = list(csv.reader(file, delimiter="\t"))
+    text = read_text(path)
     try:
+        lines = list(csv.reader(text.splitlines(keepends=True), delimiter="\t"))
         header, *rows = lines
         two = tuple(header) == COLUMNS
         classes = CLASSES if two else tuple(header[len(ABOUT) :])
@@ -163,7 +164,7 @@ def _read(path: Path) -> Scored:
             np.hstack([1 - numbers, numbers]) if two else numbers,
             classes,
         )
-    except (IndexError, TypeError, ValueError) as error:
+    except (IndexError, TypeError, ValueError, csv.Error) as error:
         raise CorpusError(
             f"{path}: found {error!r}, expected lines of {' '.join(COLUMNS)}, or with "
             "a column for each class"

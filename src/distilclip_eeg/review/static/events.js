@@ -6,6 +6,7 @@ import { chosenEvent, moveTo, myEvents, myReview, state, tell } from "./state.js
 import { clock } from "./time.js";
 
 const RETRY_MS = 1000;
+const DISK_FULL = 507;
 const WAITING = "distilclip-review-waiting";
 const NEW_EVENT_S = 10;
 const $ = (id) => document.getElementById(id);
@@ -40,8 +41,9 @@ export async function send() {
       $("stored").textContent = `Stored ${new Date().toLocaleTimeString()}`;
       if (state.about?.id === recording) take(review);
     } catch (error) {
-      if (error instanceof Unreachable) {
-        tell("trouble", `Not stored yet (${waiting.length}): the server does not answer. Trying again …`);
+      if (error instanceof Unreachable || error.status === DISK_FULL) {
+        const why = error.status === DISK_FULL ? error.message : "the server does not answer";
+        tell("trouble", `Not stored yet (${waiting.length}): ${why}. Trying again …`);
         await new Promise((done) => setTimeout(done, RETRY_MS));
         continue;
       }
@@ -191,7 +193,7 @@ export function drawList() {
     sign.setAttribute("aria-label", WORDS[event.kind]);
     sign.setAttribute("role", "img");
     when.textContent = `${clock(event.onset, state.about.starts_at_s)} · ${Math.round(event.duration)} s`;
-    where.textContent = event.comment ? `✎ ${event.comment}` : event.channels.slice(0, 2).join(" ");
+    where.textContent = event.comment ? `✎ ${event.comment}` : event.place || event.channels.slice(0, 2).join(" ");
     sure.textContent = event.confidence === null ? "added" : `${Math.round(100 * event.confidence)} %`;
     button.append(sign, when, where, sure);
     button.setAttribute("aria-current", String(event.key === state.chosen));

@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 EXAMPLE := examples/chb01_03_1_eeg.edf
 
-.PHONY: help demo test test-all attack nightly lint clean
+.PHONY: help demo test test-all attack nightly lint audit golden clean
 
 help:
 	@echo "make demo      install the base, find the seizure of the example, draw demo/page.png"
@@ -13,6 +13,8 @@ help:
 	@echo "make test-all  every test, the slow ones too"
 	@echo "make nightly   25,000 broken files through every reader, and the review page"
 	@echo "make lint      ruff and mypy"
+	@echo "make audit     known weaknesses of what is installed; asks PyPI over the network"
+	@echo "make golden    what the bundled models find, written anew after a training"
 
 .venv/.base: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -65,6 +67,21 @@ lint: .venv/.all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+
+# In an environment of its own: what looks must not be part of what is looked at.
+.venv/audit: .venv/.all
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet "pip-audit>=2.7,<3"
+	touch $@
+
+audit: .venv/audit
+	PIPAPI_PYTHON_LOCATION=$(BIN)/python .venv/audit/bin/pip-audit --local --skip-editable \
+		--progress-spinner off --timeout 10 || { echo "make audit: not passed. With a table \
+	above: update what it names. With a connection error: PyPI's vulnerability service \
+	cannot be reached from here, run it where it can." >&2; exit 1; }
+
+golden: .venv/.all
+	OMP_NUM_THREADS=1 $(BIN)/python tests/golden.py
 
 clean:
 	rm -rf .venv demo dist

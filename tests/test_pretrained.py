@@ -1,4 +1,4 @@
-"""The models that the wheel carries: golden numbers, and patients they never saw."""
+"""The models that the wheel carries, on patients they never saw."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import pytest
 from distilclip_eeg import detect, load_model
 from distilclip_eeg.corpora.catalog import in_folds
 from distilclip_eeg.corpora.manifest import read_manifest
-from distilclip_eeg.detection.models import Model, bundled_models
+from distilclip_eeg.detection.models import Model
 from distilclip_eeg.detection.runtime import Runtime
 from distilclip_eeg.evaluation.events import pooled, score_recording
 
 REPO = Path(__file__).parent.parent
-EXAMPLE = REPO / "examples" / "chb01_03_1_eeg.edf"
-GOLDEN = Path(__file__).parent / "golden"
 RESULTS = REPO / "docs" / "results" / "student"
 TEST_FOLD = 4
 
@@ -25,27 +23,6 @@ TEST_FOLD = 4
 @pytest.fixture(scope="module")
 def student() -> Model:
     return load_model("student")
-
-
-@pytest.mark.parametrize("name", sorted(bundled_models()))
-def test_golden_probabilities(name: str) -> None:
-    """Within what bf16 and another processor may change.
-
-    Written by `distilclip detect --precision f32 EXAMPLE tests/golden/NAME.json`.
-    """
-    golden = json.loads((GOLDEN / f"{name}.json").read_text())
-    found = detect(EXAMPLE, model=load_model(name, "f32"))
-    np.testing.assert_allclose(
-        found.seizure_probability, golden["seizure_probability"], atol=1e-3
-    )
-    found = detect(EXAMPLE, model=load_model(name))
-    np.testing.assert_allclose(
-        found.seizure_probability, golden["seizure_probability"], atol=0.03
-    )
-    spans = [(e["onset"], e["duration"]) for e in golden["events"]]
-    np.testing.assert_allclose(
-        [(e.onset, e.duration) for e in found.events], spans, atol=1
-    )
 
 
 def test_the_test_vector_comes_out(student: Model) -> None:

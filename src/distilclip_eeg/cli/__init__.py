@@ -7,6 +7,7 @@ Everything heavy is imported inside the commands, so that `--help` comes at once
 
 from distilclip_eeg.cli import (
     ablating,
+    anonymizing,
     benching,
     collecting,
     comparing,
@@ -30,6 +31,7 @@ from distilclip_eeg.cli.app import app, main
 
 __all__ = [
     "ablating",
+    "anonymizing",
     "app",
     "benching",
     "collecting",

@@ -62,7 +62,7 @@ def test_seizure_is_found_where_it_is(model: Model) -> None:
     (event,) = found.events
     assert event.onset == pytest.approx(40, abs=5)
     assert event.onset + event.duration == pytest.approx(75, abs=5)
-    assert event.event_type == "sz"
+    assert event.is_seizure
     assert event.confidence is not None
     assert event.confidence > 0.6
     assert event.raised_s is not None
@@ -144,7 +144,8 @@ def test_mne_raw_gives_the_same_as_the_array(model: Model) -> None:
         from_raw.seizure_probability, from_array.seizure_probability, atol=1e-4
     )
     annotated = raw.set_annotations(from_raw.to_annotations())
-    assert annotated.annotations.description.tolist() == ["sz"]
+    kinds = [event.event_type for event in from_raw.events]
+    assert annotated.annotations.description.tolist() == kinds
     assert annotated.annotations.onset[0] == from_raw.events[0].onset
 
 
@@ -258,6 +259,11 @@ def test_dict_is_json_and_complete(model: Model) -> None:
         "confidence",
         "channels",
         "raised_s",
+        "type_confidence",
+        "side",
+        "side_confidence",
+        "lobe",
+        "lobe_confidence",
     ]
     assert values["model"] == {"name": "tiny", "sha256": model.folder.sha256}
     assert values["settings"]["onset_threshold"] == 0.5

@@ -34,7 +34,10 @@ from live_signals import signal
 from tiny_model import write_tiny_model
 
 COMMAND = [sys.executable, "-m", "distilclip_eeg.cli"]
-KEYS = ("onset", "duration", "eventType", "confidence", "channels", "raised_s")
+KEYS = (
+    *("onset", "duration", "eventType", "confidence", "channels", "raised_s"),
+    *("type_confidence", "side", "side_confidence", "lobe", "lobe_confidence"),
+)
 NAME = f"test-{os.getpid()}"
 
 
@@ -76,7 +79,8 @@ def lines(path: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def events(path: Path) -> list[dict[str, Any]]:
-    return [{key: line[key] for key in KEYS} for line in lines(path, "event")]
+    told = lines(path, "event")
+    return [{key: line[key] for key in KEYS if key in line} for line in told]
 
 
 def stream(*args: str | Path) -> int:

@@ -110,6 +110,11 @@ def _schema(arrow: Any) -> pyarrow.Schema:
         "confidence": number,
         "channels": arrow.list_(text),
         "raised_s": number,
+        "type_confidence": number,
+        "side": text,
+        "side_confidence": number,
+        "lobe": text,
+        "lobe_confidence": number,
     }
     lead = {
         "lead": text,

@@ -1,4 +1,4 @@
-"""Windows as a stream hears them -> the leads that carried an event.
+"""Windows as a stream hears them -> the leads that carried an event, and its place.
 
 Remembers the window that looked most like a seizure, and some from before: that one is
 told from these. Where a recording begins within a seizure there is nothing before, and
@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any, Final, NamedTuple
 
 from distilclip_eeg.detection.leads import Heard, carrying_leads, name_leads
+from distilclip_eeg.detection.locating import Located, locate
 from distilclip_eeg.detection.models import Model
 from distilclip_eeg.detection.windows import ScoredWindow
 
@@ -27,7 +28,7 @@ class _Quiet(NamedTuple):
 
 
 class Carriers:
-    """Names the leads of the events of one recording or stream."""
+    """Names leads and place of the events of one recording or stream."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -64,6 +65,16 @@ class Carriers:
             Heard(before.eeg, before.usable),
             model.runtime,
             model.folder.background,
+        )
+
+    def place_of(self, onset_s: float) -> Located | None:
+        """Say on which side and over which lobe the event began, and of which kind."""
+        if (now := self._strongest) is None:
+            return None
+        before = self._before(onset_s - GUARD_S)
+        return locate(
+            Heard(now.eeg, now.usable),
+            None if before is None else Heard(before.eeg, before.usable),
         )
 
     def forget_event(self) -> None:

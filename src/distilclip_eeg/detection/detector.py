@@ -70,10 +70,10 @@ def detect(
     >>> found = detect("examples/chb01_03_1_eeg.edf")
     >>> found.duration_s, found.missing_leads, found.seizure_probability.shape
     (50.0, (), (50,))
-    >>> [event.event_type for event in found.events]
-    ['sz']
-    >>> found.to_annotations()
-    <Annotations | 1 segment: sz (1)>
+    >>> [event.is_seizure for event in found.events]
+    [True]
+    >>> len(found.to_annotations())
+    1
     """
     loaded = _loaded(model)
     settings = loaded.settings(

@@ -426,12 +426,21 @@ class StreamDetector:
             kept.append(probability)
 
     def _locate(self, events: Iterable[Event]) -> list[Event]:
-        """Name the leads of events that are over."""
-        located = [
-            replace(event, channels=self._carriers.leads_of(event.onset))
-            for event in events
-        ]
+        """Name the leads of events that are over, their place and their kind."""
+        located = [self._told(event) for event in events]
         if self._alarms.is_idle:  # also where an event was too short to come out
             self._carriers.forget_event()
         self._events += located
         return located
+
+    def _told(self, event: Event) -> Event:
+        event = replace(event, channels=self._carriers.leads_of(event.onset))
+        if (found := self._carriers.place_of(event.onset)) is None:
+            return event
+        sure = found.kind_confidence if found.kind != "unknown" else None
+        return replace(
+            event,
+            event_type=found.event_type,
+            type_confidence=sure,
+            place=found.place,
+        )

@@ -79,6 +79,7 @@ def event_json(event: Event, is_decided: bool) -> dict[str, Any]:
         "event_type": event.event_type,
         "confidence": event.confidence,
         "channels": list(event.channels),
+        "place": str(event.place or ""),
         "is_decided": is_decided,
     }
 

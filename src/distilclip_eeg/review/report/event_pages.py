@@ -33,7 +33,7 @@ from distilclip_eeg.review.report.event_figure import (
 from distilclip_eeg.review.report.facts import (
     confidence_words,
     leads_words,
-    place_words,
+    sure_words,
     type_words,
 )
 from distilclip_eeg.review.report.markup import Markup, element
@@ -134,7 +134,7 @@ def event_facts(event: Event, when: Clock) -> list[tuple[str, str]]:
         ("From the start", f"{clock(event.onset)} to {clock(stop_s)}"),
         ("Duration", lasting(event.duration)),
         ("Type", type_words(event.event_type)),
-        ("Place of the leads", place_words(event)),
+        ("Begins", sure_words(event)),
         ("Leads named", leads_words(event)),
         ("Confidence", confidence_words(event)),
     ]

@@ -12,6 +12,7 @@ from typing import Final
 
 from distilclip_eeg.detection.result import Detection
 from distilclip_eeg.eeg.annotations import Event
+from distilclip_eeg.eeg.events import Place
 from distilclip_eeg.eeg.findings import kind_of, semiology_of
 from distilclip_eeg.eeg.montage import LEADS, derivation
 from distilclip_eeg.eeg.recording import Recording
@@ -133,8 +134,20 @@ def type_words(event_type: str) -> str:
 
 
 def place_words(event: Event) -> str:
-    """Side and lobe of the leads that the event names, as far as they agree."""
-    return place_in_words(event.channels) or NOT_KNOWN
+    """Where the event begins, or else where the leads that it names lie, if known."""
+    told = str(event.place or "")
+    return told or place_in_words(event.channels) or NOT_KNOWN
+
+
+def sure_words(event: Event) -> str:
+    """Side and lobe of an event, each with how sure it is."""
+    place = event.place or Place()
+    told = (
+        (place.side, place.side_confidence),
+        (place.lobe, place.lobe_confidence),
+    )
+    words = [f"{name} ({sure:.2f})" for name, sure in told if name and sure is not None]
+    return ", ".join(words) or NOT_KNOWN
 
 
 def leads_words(event: Event) -> str:

@@ -213,7 +213,7 @@ def _events(content: Content) -> Markup:
             element(
                 "p",
                 "Confidence is the mean probability of the seconds of an event, not "
-                "calibrated. The place is that of the leads named, not of the focus.",
+                "calibrated. The place was learned from simulated seizures alone.",
                 class_="remark",
             ),
         ]

@@ -189,6 +189,18 @@ def test_the_shipped_segments_of_aubmc(
         reproduce("chbmit", root, "--classes", "shipped")
 
 
+def test_shipped_segments_of_what_is_no_number_are_refused(
+    reproduce: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    root = write_aubmc(tmp_path / "data")
+    (path,) = root.rglob("x_train.npy")
+    eeg = np.load(path)
+    eeg[7, 3, 100] = np.inf
+    np.save(path, eeg)
+    with pytest.raises(CorpusError, match=r"x_train\.npy: found segment 7 with"):
+        reproduce("aubmc", root, "--classes", "shipped")
+
+
 def test_a_data_set_without_types_is_refused(
     reproduce: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:

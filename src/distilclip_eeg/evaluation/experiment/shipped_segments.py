@@ -23,6 +23,7 @@ from distilclip_eeg.corpora.aubmc_segments import (
     Segments,
     read_segments,
 )
+from distilclip_eeg.errors import CorpusError
 from distilclip_eeg.evaluation.experiment.scored_segments import (
     Key,
     Row,
@@ -112,4 +113,10 @@ def _values(part: Segments, scale: float) -> NDArray[np.float32]:
 
 def _blocks(part: Segments) -> Iterator[NDArray[np.float32]]:
     for first in range(0, len(part.classes), BLOCK):
-        yield np.asarray(part.eeg[first : first + BLOCK], np.float32)
+        block = np.asarray(part.eeg[first : first + BLOCK], np.float32)
+        if not (whole := np.isfinite(block).all(axis=(1, 2))).all():
+            raise CorpusError(
+                f"x_{part.part}.npy: found segment {first + int(whole.argmin())} with "
+                "values that are no numbers, expected numbers alone"
+            )
+        yield block

@@ -58,14 +58,9 @@ def written_whole(target: Path) -> Iterator[Path]:
     """
     partial = partial_of(target)
     try:
-        yield partial
-        partial.replace(target)
-    except Exception as error:
-        named = _by_the_disk(error, partial)
-        if named is None:
-            raise
-        named.filename = str(target)
-        raise named from None
+        with _naming(target, partial):
+            yield partial
+            partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -84,18 +79,26 @@ def made_whole(target: Path) -> Iterator[Path]:
     """
     partial = partial_of(target)
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        if not (target.exists() and _exchanged(partial, target)):
-            _moved(partial, target)
+        with _naming(target, partial):
+            partial.mkdir(parents=True)
+            yield partial
+            if not (target.exists() and _exchanged(partial, target)):
+                _moved(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _naming(target: Path, partial: Path) -> Iterator[None]:
+    """Say what the disk has against a place by the name that the user knows."""
+    try:
+        yield
     except Exception as error:
         named = _by_the_disk(error, partial)
         if named is None:
             raise
         named.filename = str(target)
         raise named from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _moved(partial: Path, target: Path) -> None:

@@ -407,7 +407,7 @@ def _read_prototypes(folder: Path, config: FolderConfig) -> NDArray[np.float32]:
             f"{folder}: {PROTOTYPES} is {values.dtype} {values.shape}, {CONFIG} says "
             f"float32 {expected} (classes, embed_dim): export the model again"
         )
-    length = np.linalg.norm(values, axis=1)
+    length = np.linalg.norm(values.astype(np.float64), axis=1)  # squares fit there
     if not (np.abs(length - 1) < UNIT_TOLERANCE).all():  # NaN is not below either
         raise ModelFolderError(
             f"{folder}: the rows of {PROTOTYPES} have the lengths "

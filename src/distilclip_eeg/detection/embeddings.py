@@ -90,9 +90,10 @@ def _read(path: Path, about: dict[str, Any]) -> WindowEmbeddings | None:
     try:
         table = parquet.read_table(path)
         kept = json.loads(table.schema.metadata[_KEY])
+        is_whole = _is_whole(table)  # also whether its names are text
     except (OSError, ArrowException, KeyError, TypeError, ValueError, RecursionError):
         return None  # absent, damaged or somebody else's: made anew
-    if kept != about or not _is_whole(table):
+    if kept != about or not is_whole:
         return None
     rows = table.column("embedding").combine_chunks()
     width = rows.type.list_size

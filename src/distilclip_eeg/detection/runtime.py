@@ -246,6 +246,8 @@ class _OpenVino(_Engine):
         settings: dict[str, Any] = {
             "NUM_STREAMS": str(threads),
             "INFERENCE_NUM_THREADS": threads,
+            # Else several processes of one thread all take the same core.
+            "ENABLE_CPU_PINNING": False,
         }
         if precision != "auto":
             settings["INFERENCE_PRECISION_HINT"] = "f32"

@@ -102,45 +102,23 @@ def fit(
     fabric = fabric or make_fabric(settings.precision)
     check_shares(fabric, settings.batch_size, segments is not None)
     folder = RunFolder(run, config, writes=fabric.is_global_zero)
-    torch.manual_seed(settings.seed)
-    model = DistilCLIP(config.model, config.signal)
-    if initial is not None:
-        model.load_state_dict(initial, strict=False)
-    optimizer = make_optimizer(model, settings)
+    model = _first(config, initial)
     average = {n: p.detach().clone() for n, p in trained_parameters(model)}
-    wrapped, optimizer = fabric.setup(model, optimizer)
+    wrapped, optimizer = fabric.setup(model, make_optimizer(model, settings))
     state = _resume(folder, model, optimizer, average)  # to the device they are on now
     fabric.barrier()  # nobody writes before everybody has read
     average = fabric.to_device(average)
     batches = segments or batches_of(config, training, simulated, fabric)
     names = segments.names if segments else [r.name for r in (*training, *simulated)]
     stream = stream_of(config, names, rows_of(fabric))
-    weights = loss_weights(config)
     board = folder.board(state.step)
-    following = Waited(batches.follow(state.step))
-    for batch in following:
+    for batch in (following := Waited(batches.follow(state.step))):
         if state.step >= settings.steps or stalled(state, settings):
             break
-        torch.manual_seed(dropout_seed(settings.seed, state.step, fabric.global_rank))
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings, state.step)
-        wrapped.train()
-        losses = batch_losses(
-            wrapped,
-            fabric.to_device(batch),
-            config,
-            teacher,
-            (stream, state.step),
-            fabric,
-        )
-        optimizer.zero_grad()
-        fabric.backward(total(losses, weights))
-        fabric.clip_gradients(wrapped, optimizer, max_norm=settings.grad_clip)
-        optimizer.step()
+        place = (stream, state.step)
+        noted = _learn(wrapped, optimizer, batch, config, teacher, place, fabric)
         state.step += 1
         _follow(average, model, settings.ema_decay, state.step)
-        noted = {name: float(value.detach()) for name, value in losses.items()}
-
         last = state.step == settings.steps
         if validation and (last or state.step % settings.validate_every == 0):
             with averaged(model, average):
@@ -151,12 +129,7 @@ def fit(
         if last or state.step % settings.checkpoint_every == 0:
             if not validation:
                 folder.save_weights(average)
-            folder.save_checkpoint(
-                state,
-                model={n: p.detach() for n, p in trained_parameters(model)},
-                average=average,
-                optimizer=optimizer.state_dict(),
-            )
+            _keep(folder, state, model, average, optimizer)
         noted["waiting"] = following.share
         for name, value in noted.items():
             board.add_scalar(name, value, state.step)
@@ -165,6 +138,55 @@ def fit(
     board.close()
     fabric.barrier()  # what the first one wrote is there for all
     return state
+
+
+def _first(config: Config, initial: Weights | None) -> DistilCLIP:
+    """Make the model that the first step begins with; the seed decides it."""
+    torch.manual_seed(config.training.seed)
+    model = DistilCLIP(config.model, config.signal)
+    if initial is not None:
+        model.load_state_dict(initial, strict=False)
+    return model
+
+
+def _learn(
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    config: Config,
+    teacher: Teacher | None,
+    place: tuple[str, int],
+    fabric: Fabric,
+) -> dict[str, float]:
+    """Make one step; return its losses. `place` is as in `batch_losses`."""
+    settings, (_, step) = config.training, place
+    torch.manual_seed(dropout_seed(settings.seed, step, fabric.global_rank))
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(settings, step)
+    model.train()
+    own = fabric.to_device(batch)
+    losses = batch_losses(model, own, config, teacher, place, fabric)
+    optimizer.zero_grad()
+    fabric.backward(total(losses, loss_weights(config)))
+    fabric.clip_gradients(model, optimizer, max_norm=settings.grad_clip)
+    optimizer.step()
+    return {name: float(value.detach()) for name, value in losses.items()}
+
+
+def _keep(
+    folder: RunFolder,
+    state: LoopState,
+    model: torch.nn.Module,
+    average: Weights,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Keep what `_resume` needs."""
+    folder.save_checkpoint(
+        state,
+        model={n: p.detach() for n, p in trained_parameters(model)},
+        average=average,
+        optimizer=optimizer.state_dict(),
+    )
 
 
 def batches_of(

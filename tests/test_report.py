@@ -20,6 +20,7 @@ from distilclip_eeg.detection.detector import detect
 from distilclip_eeg.detection.models import Model, load_model
 from distilclip_eeg.detection.result import Detection
 from distilclip_eeg.eeg.annotations import Event
+from distilclip_eeg.eeg.events import Place
 from distilclip_eeg.review.report import event_pages, write
 from distilclip_eeg.review.report.event_figure import Looked
 from distilclip_eeg.review.report.page import html
@@ -204,10 +205,13 @@ def test_gaps_are_said_and_drawn(gap_edf: Path, model: Model) -> None:
     assert text.count('fill="url(#gap)"') == 1
 
 
+PLACE = Place("left", 0.9, "temporal", 0.8)
+
+
 def with_events(detection: Detection, *spans: tuple[float, float]) -> Detection:
     sure = np.linspace(0.5, 0.9, len(spans)).tolist()
     events = [
-        Event(onset, lasts, confidence=c, channels=("F7-T7", "T7-P7"))
+        Event(onset, lasts, confidence=c, channels=("F7-T7",), place=PLACE)
         for (onset, lasts), c in zip(spans, sure, strict=True)
     ]
     return replace(detection, events=tuple(events))
@@ -223,7 +227,9 @@ def test_only_the_most_certain_have_a_page(
     assert 'id="event-5"' not in text  # the five least certain come first
     assert 'id="event-6"' in text
     assert "for the 50 most certain; 5 are listed without one" in Outline(text).text
-    assert "left temporal" in text
+    said = Outline(text).text
+    assert "left temporal" in said  # in the list
+    assert "left (0.90), temporal (0.80)" in said  # on the page of an event
 
 
 def _nothing(*_: Any) -> Looked:

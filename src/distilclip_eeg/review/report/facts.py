@@ -17,7 +17,6 @@ from distilclip_eeg.eeg.findings import kind_of, semiology_of
 from distilclip_eeg.eeg.montage import LEADS, derivation
 from distilclip_eeg.eeg.recording import Recording
 from distilclip_eeg.explain.drawing import clock
-from distilclip_eeg.explain.places import place_in_words
 from distilclip_eeg.model_folder import ModelFolder
 from distilclip_eeg.review.report.clocks import Clock, lasting
 from distilclip_eeg.review.report.event_figure import lead_words
@@ -134,9 +133,8 @@ def type_words(event_type: str) -> str:
 
 
 def place_words(event: Event) -> str:
-    """Where the event begins, or else where the leads that it names lie, if known."""
-    told = str(event.place or "")
-    return told or place_in_words(event.channels) or NOT_KNOWN
+    """Where the event begins, if it is known."""
+    return str(event.place or "") or NOT_KNOWN
 
 
 def sure_words(event: Event) -> str:

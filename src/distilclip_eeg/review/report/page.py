@@ -194,7 +194,7 @@ def _events(content: Content) -> Markup:
     if not events:
         return element("p", "No event reached the threshold.")
     columns = ["No.", *(["Onset"] if when.start else []), "From the start"]
-    columns += ["Duration", "Type", "Place of the leads", "Leads named", "Confidence"]
+    columns += ["Duration", "Type", "Begins", "Leads named", "Confidence"]
     rows = [
         [_number(place, content.pages), *_event_cells(event, when)]
         for place, event in enumerate(events, start=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +104,41 @@ def test_from_recordings_to_events(toy: Path) -> None:
     assert found == 0
     probability = json.loads((toy / "out.json").read_text())["seizure_probability"]
     assert len(probability) == 40
+
+
+def test_each_fold_is_taught_by_a_model_that_never_saw_it(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("crossvalidate", "toy.toml", "--data", "data", "--run", "t") == 0
+    teachers = ("--teacher", "t/fold{fold}")
+    assert run("crossvalidate", "toy.toml", "--data", "data", *teachers) == 0
+    for fold, seen in ((0, [1]), (1, [0])):
+        made = toy / "runs" / "toy-folds" / f"fold{fold}"
+        config = json.loads((made / "config.json").read_text())
+        weights = (toy / "t" / f"fold{fold}" / "best.safetensors").read_bytes()
+        assert config["data"]["folds"] == seen
+        assert (
+            config["distillation"]["teacher_sha256"]
+            == hashlib.sha256(weights).hexdigest()
+        )
+
+    assert run("train", "toy.toml", "--data", "data", "--run", "t/knows0") == 0
+    (toy / "t" / "knows0").rename(toy / "t" / "knows1")
+    assert run("train", "toy.toml", "--data", "data", "--run", "t/knows0") == 0
+    knowing = ("--teacher", "t/knows{fold}", "--run", "other")
+    assert run("crossvalidate", "toy.toml", "--data", "data", *knowing) == 2
+    assert "expected some without 0" in capsys.readouterr().err
+    one = ("--teacher", "t/fold1", "--run", "other")
+    assert run("crossvalidate", "toy.toml", "--data", "data", *one) == 2
+    assert "expected {fold} in it" in capsys.readouterr().err
+
+
+def test_folds_can_be_named_on_the_command_line(toy: Path) -> None:
+    assert run("train", "toy.toml", "--data", "data", "--folds", "1") == 0
+    facts = json.loads((toy / "runs" / "toy" / "facts.json").read_text())
+    assert facts["command"].endswith("--folds 1")
+    config = json.loads((toy / "runs" / "toy" / "config.json").read_text())
+    assert config["data"]["folds"] == [1]
 
 
 def test_a_finished_run_is_not_trained_again(toy: Path) -> None:

@@ -24,6 +24,10 @@ DataFolder = Annotated[
 RunFolder = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Default: runs/ and the name.")
 ]
+Folds = Annotated[
+    str | None,
+    typer.Option(help="In place of those in CONFIG, such as 0,1,2,3."),
+]
 
 
 @app.command()
@@ -38,19 +42,36 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="In place of the one in CONFIG.")
     ] = None,
+    folds: Folds = None,
 ) -> None:
     """Train a model; started again after a kill it goes on."""
     with extra("train"):
         from distilclip_eeg.training import commands
-    typer.echo(commands.train(config, data, run, teacher=teacher, seed=seed))
+    chosen = tuple(fold_numbers(folds)) if folds else None
+    written = commands.train(
+        config, data, run, teacher=teacher, seed=seed, folds=chosen
+    )
+    typer.echo(written)
 
 
 @app.command()
-def crossvalidate(config: ConfigFile, data: DataFolder, run: RunFolder = None) -> None:
+def crossvalidate(
+    config: ConfigFile,
+    data: DataFolder,
+    run: RunFolder = None,
+    teacher: Annotated[
+        str,
+        typer.Option(
+            metavar="RUN", help="To distil from, such as runs/teacher-folds/fold{fold}."
+        ),
+    ] = "",
+    folds: Folds = None,
+) -> None:
     """Score each recording by a model that never saw its patient."""
     with extra("train"):
         from distilclip_eeg.training import commands
-    typer.echo(commands.crossvalidate(config, data, run))
+    chosen = tuple(fold_numbers(folds)) if folds else None
+    typer.echo(commands.crossvalidate(config, data, run, teacher=teacher, folds=chosen))
 
 
 @app.command()

@@ -35,6 +35,7 @@ from distilclip_eeg.corpora.splits import TRAIN
 from distilclip_eeg.corpora.store import Store, StoredRecording, condition, prepare
 from distilclip_eeg.eeg.whole_files import claimed_folder, written_whole
 from distilclip_eeg.errors import ConfigError
+from distilclip_eeg.evaluation.evaluate import FOLD
 from distilclip_eeg.model_folder import ModelFolder
 from distilclip_eeg.training.card import data_table, figures, model_card
 from distilclip_eeg.training.comparison import REAL, SIMULATED, Data, compare
@@ -70,6 +71,7 @@ def train(
     *,
     teacher: Path | None = None,
     seed: int | None = None,
+    folds: tuple[int, ...] | None = None,
 ) -> Path:
     """Train one model; called again after a kill, it goes on. Returns the run folder.
 
@@ -84,10 +86,10 @@ def train(
         By default `runs/` and the name, with the seed if one is given.
     teacher
         A finished run that adds the terms of distillation.
-    seed
+    seed, folds
         In place of the configuration's.
     """
-    config = load_config(config_path)
+    config = _of_folds(load_config(config_path), folds)
     if seed is not None:
         settings = config.training.model_copy(update={"seed": seed})
         config = config.model_copy(update={"training": settings})
@@ -101,6 +103,7 @@ def train(
             return run
         options = "" if teacher is None else f" --teacher runs/{_name_of(teacher)}"
         options += "" if seed is None else f" --seed {seed}"
+        options += "" if folds is None else f" --folds {','.join(map(str, folds))}"
         command = f"distilclip train configs/{config_path.name} --data FOLDER{options}"
         with written_whole(run / FACTS) as partial:
             text = json.dumps({"command": command, **facts}, indent=1)
@@ -202,42 +205,88 @@ def pretrained(
     return load_run(run)[1]
 
 
-def crossvalidate(config_path: Path, data: Path, run: Path | None = None) -> Path:
+def crossvalidate(
+    config_path: Path,
+    data: Path,
+    run: Path | None = None,
+    *,
+    teacher: str = "",
+    folds: tuple[int, ...] | None = None,
+) -> Path:
     """Score every training recording by a model that never saw its patient.
 
     Returns the report: figures and every combination of detection settings.
 
+    Parameters
+    ----------
+    teacher
+        Path of a finished run with `{fold}` in it, one per fold, which never saw it;
+        empty for none.
+    folds
+        In place of the configuration's.
+
     Raises
     ------
     ConfigError
-        If no recording has a fold.
+        If no recording has a fold, or a teacher saw the fold that is scored.
     """
-    config = load_config(config_path)
+    config = _of_folds(load_config(config_path), folds)
     run = run or Path("runs") / f"{config.name}-folds"
     with claimed_folder(run):
-        return _cross_validated(config, data, run)
+        return _cross_validated(config, data, run, teacher)
 
 
-def _cross_validated(config: Config, data: Path, run: Path) -> Path:
+def _of_folds(config: Config, folds: tuple[int, ...] | None) -> Config:
+    if folds is None:
+        return config
+    data = config.data.model_copy(update={"folds": folds})
+    return config.model_copy(update={"data": data})
+
+
+def _cross_validated(config: Config, data: Path, run: Path, teacher: str) -> Path:
     recordings = training_recordings(config, data, run.parent)
     if all(r.fold is None for r in recordings):
         raise ConfigError(
             f"{data}: found no folds, expected them in a manifest; `reproduce` splits "
             "other data sets by patient"
         )
+    if teacher and FOLD not in teacher:
+        raise ConfigError(
+            f"--teacher {teacher}: expected {FOLD} in it, a run per fold that never "
+            "saw the fold, as crossvalidate makes them"
+        )
     simulated = simulated_recordings(config, run.parent)
     steps = config.training.steps
+
+    def teacher_of(fold: int) -> Teacher | None:
+        return (
+            _unaware(Path(teacher.replace(FOLD, str(fold))), fold) if teacher else None
+        )
+
     predictions = cross_validate(
         config,
         recordings,
         run,
         simulated=simulated,
         initial=pretrained(config, simulated, run.parent),
+        teacher_of=teacher_of,
         shown_as=lambda fold: shown(f"fold {fold}", steps),
     )
     report = run / "report.json"
     write_report(report, config, predictions)
     return report
+
+
+def _unaware(run: Path, fold: int) -> Teacher:
+    """Take a teacher that can tell nothing of a fold."""
+    teacher = Teacher(run)  # asked every time: no other student sees these batches
+    seen = teacher.config.data.folds
+    if not seen or fold in seen:
+        raise ConfigError(
+            f"{run}: learned from folds {', '.join(map(str, seen)) or 'not named'}, "
+            f"expected some without {fold}, which its student is scored on"
+        )
+    return teacher
 
 
 def compare_runs(

@@ -32,6 +32,7 @@ from distilclip_eeg.evaluation.windows import (
     window_scores,
 )
 from distilclip_eeg.model_folder import OperatingPoint
+from distilclip_eeg.training.distillation import Teacher
 from distilclip_eeg.training.fit import OnStep, fit
 from distilclip_eeg.training.predict import Prediction, predict, save_predictions
 from distilclip_eeg.training.run_folder import Weights
@@ -49,6 +50,10 @@ def _unseen(fold: int) -> AbstractContextManager[None]:  # noqa: ARG001
     return nullcontext()
 
 
+def _untaught(fold: int) -> Teacher | None:  # noqa: ARG001
+    return None
+
+
 def cross_validate(
     config: Config,
     recordings: Sequence[StoredRecording],
@@ -56,24 +61,35 @@ def cross_validate(
     *,
     simulated: Sequence[StoredRecording] = (),
     initial: Weights | None = None,
+    teacher_of: Callable[[int], Teacher | None] = _untaught,
     shown_as: Callable[[int], AbstractContextManager[OnStep | None]] = _unseen,
 ) -> list[Prediction]:
     """Train one model per fold on the other folds and let it score its own.
 
     Finished folds are kept under `run/fold<k>` and not trained again. `simulated` and
     `initial` are as in `fit`; they have seen no patient.
+
+    Parameters
+    ----------
+    teacher_of
+        Fold -> a teacher that never saw it.
     """
     predictions = []
-    for fold in sorted({r.fold for r in recordings if r.fold is not None}):
+    folds = sorted({r.fold for r in recordings if r.fold is not None})
+    for fold in folds:
         inside = [r for r in recordings if r.fold == fold]
         others = [r for r in recordings if r.fold != fold]
+        seen = config.data.model_copy(
+            update={"folds": tuple(other for other in folds if other != fold)}
+        )
         with shown_as(fold) as on_step:
             fit(
-                config,
+                config.model_copy(update={"data": seen}),
                 run / f"fold{fold}",
                 others,
                 simulated=simulated,
                 initial=initial,
+                teacher=teacher_of(fold),
                 on_step=on_step,
             )
         _, model = load_trained(run / f"fold{fold}")

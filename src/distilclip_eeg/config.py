@@ -133,6 +133,8 @@ class TrainingConfig(_Settings):
     lose_leads: bool = True  # part of `augment`: leads that are there are masked
     # Another part: standard deviation of the logarithm of a window's gain.
     gain_spread: float = Field(0.35, ge=0)
+    # How often a few seconds of a segment of `reproduce` are hidden, `augment` or not.
+    lose_seconds: float = Field(0.0, ge=0, le=1)
 
 
 class PretrainingConfig(_Settings):

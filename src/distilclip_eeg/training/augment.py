@@ -75,6 +75,20 @@ def augment(
     return mirrored
 
 
+def lose_seconds(usable: Flags, rng: Generator) -> None:
+    """Hide a run of seconds in place, a fifth to half of them, often at an edge.
+
+    What is said of the others must then hold without these.
+    """
+    n_seconds = usable.shape[1]
+    n_lost = int(rng.integers(n_seconds // 5, n_seconds // 2 + 1))
+    latest = n_seconds - n_lost
+    first = int(rng.integers(0, latest + 1))
+    if rng.random() < 0.5:
+        first = 0 if rng.random() < 0.5 else latest
+    usable[:, first : first + n_lost] = False
+
+
 def roughen(eeg: Window, rng: Generator, sfreq: int) -> None:
     """Give a simulated window what its source lacks beside real ones, in place.
 

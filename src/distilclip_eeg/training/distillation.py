@@ -150,6 +150,8 @@ def _unusual(config: Config) -> list[str]:
     kept = [] if settings.lose_leads else ["leads are not lost"]
     if settings.gain_spread != TrainingConfig().gain_spread:
         kept.append(f"gain {settings.gain_spread}")
+    if settings.lose_seconds:
+        kept.append(f"seconds are lost {settings.lose_seconds}")
     return kept if captions == "findings" else [*kept, captions]
 
 

@@ -182,6 +182,7 @@ def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
         classes=experiment.classes,
         lose_leads=settings.lose_leads,
         gain_spread=settings.gain_spread,
+        lose_seconds=settings.lose_seconds,
         class_names_only=config.model.text.captions == "class_names",
     )
     with shown(_name(job.key), settings.steps) as on_step:

@@ -11,7 +11,10 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import one_hot
 
 from distilclip_eeg.config import SignalConfig
 from distilclip_eeg.corpora.store import Crop
@@ -19,7 +22,7 @@ from distilclip_eeg.errors import CorpusError
 from distilclip_eeg.evaluation.experiment.protocols import Segment
 from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES, second_shares
 from distilclip_eeg.evaluation.windows import WINDOW_S
-from distilclip_eeg.training.augment import augment
+from distilclip_eeg.training.augment import augment, lose_seconds
 from distilclip_eeg.training.batches import Batch, collate, describe
 from distilclip_eeg.training.made_ahead import made_ahead
 
@@ -39,6 +42,9 @@ class SegmentBatches:
         Background first; the labels of all segments.
     lose_leads, gain_spread, class_names_only
         See `batches.Batches`.
+    lose_seconds
+        How often some seconds of a segment are hidden, see `augment.lose_seconds`;
+        what the segment is called stays.
 
     Raises
     ------
@@ -57,6 +63,7 @@ class SegmentBatches:
         classes: Sequence[str] = CLASSES,
         lose_leads: bool = True,
         gain_spread: float = 0.35,
+        lose_seconds: float = 0.0,
         class_names_only: bool = False,
     ) -> None:
         self._names = tuple(classes)
@@ -75,6 +82,7 @@ class SegmentBatches:
         self._sfreq = round(signal.sfreq)
         self._seed, self._size, self._augmented = seed, batch_size, augmented
         self._change = partial(augment, lose_leads=lose_leads, gain_spread=gain_spread)
+        self._lose_seconds = lose_seconds
         self._bare = class_names_only
 
     def segments(self, number: int) -> list[Segment]:
@@ -88,7 +96,10 @@ class SegmentBatches:
         return [*self._whose_turn(ictal), *self._whose_turn(quiet)]
 
     def batch(self, number: int) -> Batch:
-        """Return batch `number`."""
+        """Return batch `number`; a window has the class of its segment, whole.
+
+        The class is what is asked of it, also where a seizure fills but half of it.
+        """
         crops, captions = [], []
         chosen = self.segments(number)
         for place, segment in enumerate(chosen):
@@ -96,9 +107,16 @@ class SegmentBatches:
             said = self._caption(crop, (self._seed, number, place))
             captions.append(segment.label if self._bare else said)
             crops.append(crop)
-        if self._names == CLASSES:
-            return collate(crops, captions)
-        return collate(crops, captions, [self._shares(s) for s in chosen])
+        two = self._names == CLASSES
+        shares = None if two else [self._shares(s) for s in chosen]
+        batch = collate(crops, captions, shares)
+        batch["window_labels"] = self._called(chosen)
+        return batch
+
+    def _called(self, chosen: Sequence[Segment]) -> Tensor:
+        """(B, K) one where a segment has the class."""
+        places = torch.tensor([self._names.index(s.label) for s in chosen])
+        return one_hot(places, len(self._names)).float()
 
     def _shares(self, segment: Segment) -> NDArray[np.float32]:
         return second_shares(segment.recording, segment.start_s, WINDOW_S, self._names)
@@ -123,4 +141,7 @@ class SegmentBatches:
         rng = np.random.default_rng(chance)
         changed = self._augmented and rng.random() < AUGMENTED
         mirrored = changed and self._change(crop.eeg, crop.usable, rng, self._sfreq)
-        return describe(crop, self._sfreq, mirrored=mirrored)
+        said = describe(crop, self._sfreq, mirrored=mirrored)
+        if rng.random() < self._lose_seconds:
+            lose_seconds(crop.usable, rng)
+        return said

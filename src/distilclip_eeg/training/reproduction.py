@@ -13,18 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
-import numpy as np
-import torch
-from scipy.special import expit, softmax
-
 from distilclip_eeg.config import Config, DataConfig
 from distilclip_eeg.corpora.splits import PatientSplit
-from distilclip_eeg.corpora.store import Crop, StoredRecording
-from distilclip_eeg.detection.windows import WINDOW_SHARE, log_odds
+from distilclip_eeg.corpora.store import StoredRecording
 from distilclip_eeg.evaluation.experiment.chosen_types import LeftOut
 from distilclip_eeg.evaluation.experiment.protocols import (
     Protocol,
-    Segment,
     Trial,
     trials,
 )
@@ -36,17 +30,14 @@ from distilclip_eeg.evaluation.experiment.scored_segments import (
 )
 from distilclip_eeg.evaluation.experiment.segment_forest import (
     forest_probability,
-    in_parts,
 )
 from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES
-from distilclip_eeg.evaluation.windows import WINDOW_S
 from distilclip_eeg.training.distillation import Teacher
 from distilclip_eeg.training.fit import fit
-from distilclip_eeg.training.predict import BATCH, TorchRuntime
 from distilclip_eeg.training.progress import shown
 from distilclip_eeg.training.run_folder import CHECKPOINT, Weights
+from distilclip_eeg.training.segment_scores import network_probability
 from distilclip_eeg.training.segments import SegmentBatches
-from distilclip_eeg.training.trained import load_trained
 
 ModelName: TypeAlias = Literal[
     "forest", "clock", "shuffled", "teacher", "student", "student_alone",
@@ -160,7 +151,8 @@ def _probability(job: Job, experiment: Experiment, work: Path) -> Probability:
         return forest_probability(
             job.trial, job.seed, sfreq, job.model, experiment.classes
         )
-    return network_probability(_trained(job, experiment, work), job.trial.test)
+    run = _trained(job, experiment, work)
+    return network_probability(run, job.trial.train, job.trial.test)
 
 
 def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
@@ -226,33 +218,6 @@ def _with_classes(config: Config, classes: tuple[str, ...]) -> Config:
         return config
     model = config.model.model_copy(update={"classes": classes})
     return config.model_copy(update={"model": model})
-
-
-def network_probability(run: Path, segments: Sequence[Segment]) -> Probability:
-    """Let a finished run score segments, as detection scores windows."""
-    config, model = load_trained(run)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    runtime = TorchRuntime(model.to(device))
-    background = config.model.classes.index("background")
-    n_classes = len(config.model.classes)
-    logits = [np.zeros((0, n_classes))]
-    for part in in_parts(segments, BATCH):
-        crops = [_crop(segment) for segment in part]
-        scores = runtime.run(
-            np.stack([c.eeg for c in crops]), np.stack([c.usable for c in crops])
-        )
-        of_window = scores.window_logits.astype(np.float64)
-        of_seconds = scores.second_logits.astype(np.float64).mean(axis=1)
-        logits.append(WINDOW_SHARE * of_window + (1 - WINDOW_SHARE) * of_seconds)
-    found = np.concatenate(logits)
-    probability: Probability = (
-        expit(log_odds(found, background)) if n_classes == 2 else softmax(found, axis=1)
-    )
-    return probability
-
-
-def _crop(segment: Segment) -> Crop:
-    return segment.recording.crop(segment.start_s, WINDOW_S)
 
 
 def run_of(key: Key, work: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from distilclip_eeg.config import (
     TowerConfig,
     TrainingConfig,
 )
-from distilclip_eeg.corpora.splits import PatientSplit
+from distilclip_eeg.corpora.splits import PatientSplit, given_folds
 from distilclip_eeg.corpora.store import Store
 from distilclip_eeg.errors import ConfigError, CorpusError
 from distilclip_eeg.evaluation.experiment import protocol_table
@@ -38,6 +39,7 @@ from distilclip_eeg.evaluation.experiment.segment_forest import (
     shuffled_within_patients,
 )
 from distilclip_eeg.training import reproduction
+from distilclip_eeg.training.experiments import cross_validate
 from distilclip_eeg.training.reproduction import (
     MODELS,
     PROMPTS,
@@ -48,6 +50,7 @@ from distilclip_eeg.training.reproduction import (
     run_jobs,
 )
 from distilclip_eeg.training.run_folder import CHECKPOINT, load_run
+from distilclip_eeg.training.whole_recordings import listen_to_tested
 from small_corpus import small_store, write_corpus
 
 TINY = ModelConfig(
@@ -208,6 +211,33 @@ def test_student_is_taught_by_the_teacher_of_its_trial(
         assert taught == (job.model == "student")
         assert config.training.seed == job.seed
         assert not (run / CHECKPOINT).exists()
+
+
+def test_finished_runs_are_judged_on_the_fold_they_never_saw(
+    store: Store, tmp_path: Path
+) -> None:
+    recordings = [r for r in store.recordings if r.fold is not None]
+    config = tiny_configs()["teacher"]
+    cross_validate(config, recordings, tmp_path / "teacher")
+    judged = Experiment(
+        recordings,
+        ("patient",),
+        ("teacher",),
+        1,
+        tiny_configs(),
+        given_folds(recordings),
+        finished=str(tmp_path / "{model}" / "fold{fold}"),
+    )
+    assert len(run_jobs(judged, tmp_path / "out", lambda _: None)) == 2
+    assert not (tmp_path / "out" / "work" / "runs").exists()
+    assert listen_to_tested(judged, tmp_path / "out", lambda _: None)
+
+    (tmp_path / "teacher" / "fold0").rename(tmp_path / "teacher" / "kept")
+    (tmp_path / "teacher" / "fold1").rename(tmp_path / "teacher" / "fold0")
+    with pytest.raises(ConfigError, match="learned from folds 0, expected one"):
+        run_jobs(judged, tmp_path / "again", lambda _: None)
+    with pytest.raises(ConfigError, match=r"found finished runs runs/\{fold\}"):
+        replace(judged, finished="runs/{fold}")
 
 
 def test_a_folder_holds_one_experiment(store: Store, done: Path) -> None:

@@ -75,6 +75,14 @@ def reproduce(
             metavar="FOLDER", help="Begin with simulated EEG, kept here (runs)."
         ),
     ] = None,
+    finished: Annotated[
+        str,
+        typer.Option(
+            metavar="RUN",
+            help="By patient: judge these, such as 'runs/{model}-folds/fold{fold}' "
+            "that `crossvalidate` made, and train nothing.",
+        ),
+    ] = "",
 ) -> None:
     """Repeat the paper's experiment; started again it goes on."""
     with extra("train"), extra("evaluate"):
@@ -96,6 +104,7 @@ def reproduce(
         configs,
         known.split_by(split, recordings) if by_patient else None,
         initial,
+        finished=finished,
     )
     if classes == "types":
         experiment = _of_types(experiment)

@@ -16,6 +16,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 from distilclip_eeg.config import Config, DataConfig
 from distilclip_eeg.corpora.splits import PatientSplit
 from distilclip_eeg.corpora.store import StoredRecording
+from distilclip_eeg.errors import ConfigError
+from distilclip_eeg.evaluation.evaluate import FOLD
 from distilclip_eeg.evaluation.experiment.chosen_types import LeftOut
 from distilclip_eeg.evaluation.experiment.protocols import (
     Protocol,
@@ -35,7 +37,7 @@ from distilclip_eeg.evaluation.experiment.seizure_classes import CLASSES
 from distilclip_eeg.training.distillation import Teacher
 from distilclip_eeg.training.fit import fit
 from distilclip_eeg.training.progress import shown
-from distilclip_eeg.training.run_folder import CHECKPOINT, Weights
+from distilclip_eeg.training.run_folder import CHECKPOINT, Weights, load_run
 from distilclip_eeg.training.segment_scores import network_probability
 from distilclip_eeg.training.segments import SegmentBatches
 
@@ -58,6 +60,7 @@ PROMPTS: Final[dict[str, Literal["fixed", "none"]]] = {
 }
 WITHOUT_NETWORK: Final = ("forest", "clock", "shuffled")
 DONE: Final = "done"  # in a run: all steps were made
+MODEL: Final = "{model}"
 WORK: Final = "work"  # below the output: store, runs; needed only to go on
 
 
@@ -78,6 +81,14 @@ class Experiment:
         Background first, see `evaluation.chosen_types`.
     left_out
         The types of seizures that are no class.
+    finished
+        For `patient` with folds: where runs lie that `crossvalidate` made, with
+        `{model}` and `{fold}` in it. They are judged in place of networks trained here.
+
+    Raises
+    ------
+    ConfigError
+        If `finished` lacks one of the two, or several seeds are asked of it.
     """
 
     recordings: Sequence[StoredRecording]
@@ -89,6 +100,15 @@ class Experiment:
     initial: Callable[[Config], Weights | None] = lambda config: None
     classes: tuple[str, ...] = CLASSES
     left_out: Sequence[LeftOut] = ()
+    finished: str = ""
+
+    def __post_init__(self) -> None:
+        named = MODEL in self.finished and FOLD in self.finished
+        if self.finished and (not named or self.n_seeds > 1):
+            raise ConfigError(
+                f"found finished runs {self.finished} for {self.n_seeds} seed(s), "
+                f"expected {MODEL} and {FOLD} in it and one seed"
+            )
 
 
 class Job(NamedTuple):
@@ -157,9 +177,9 @@ def _probability(job: Job, experiment: Experiment, work: Path) -> Probability:
 
 def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
     """Train a network, or go on with it, its teacher first; return its run."""
+    if (made := finished_run(job, experiment, work)) is not None:
+        return made
     run = run_of(job.key, work)
-    if (run / DONE).exists():
-        return run
     teacher = None
     if job.model == "student":
         teacher = Teacher(_trained(job._replace(model="teacher"), experiment, work))
@@ -189,6 +209,27 @@ def _trained(job: Job, experiment: Experiment, work: Path) -> Path:
         )
     (run / DONE).touch()
     (run / CHECKPOINT).unlink(missing_ok=True)  # large, and only of use to go on
+    return run
+
+
+def finished_run(job: Job, experiment: Experiment, work: Path) -> Path | None:
+    """Return the run of a job if it is there."""
+    if experiment.finished:
+        return _made_elsewhere(job, experiment.finished)
+    run = run_of(job.key, work)
+    return run if (run / DONE).exists() else None
+
+
+def _made_elsewhere(job: Job, path: str) -> Path:
+    """Name a run that `crossvalidate` made, if it never saw the fold."""
+    fold = job.trial.part
+    run = Path(path.replace(MODEL, job.model).replace(FOLD, fold))
+    seen = [str(number) for number in load_run(run)[0].data.folds]
+    if job.trial.protocol != "patient" or not seen or fold in seen:
+        raise ConfigError(
+            f"{run}: learned from folds {', '.join(seen) or 'not named'}, expected one "
+            f"that never saw {job.trial.protocol} {fold}"
+        )
     return run
 
 
@@ -244,6 +285,7 @@ def about(experiment: Experiment) -> dict[str, Any]:
             for name, config in experiment.configs.items()
         },
         **(of_classes if several else {}),
+        **({"finished": experiment.finished} if experiment.finished else {}),
     }
 
 

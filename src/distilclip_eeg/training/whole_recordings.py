@@ -24,14 +24,13 @@ from distilclip_eeg.evaluation.material import stored_material
 from distilclip_eeg.evaluation.predictions import Prediction, save_predictions
 from distilclip_eeg.training.predict import TorchRuntime
 from distilclip_eeg.training.reproduction import (
-    DONE,
     WITHOUT_NETWORK,
     WORK,
     Experiment,
     Job,
+    finished_run,
     job_config,
     jobs,
-    run_of,
 )
 from distilclip_eeg.training.trained import load_trained
 
@@ -63,9 +62,9 @@ def listen_to_tested(
             job.key, seconds_path(job.key, folder), config.signal, config.detection
         )
         if not heard.path.exists():
-            run = run_of(job.key, folder / WORK)
+            run = finished_run(job, experiment, folder / WORK)
             name = ", ".join(map(str, job.key))
-            if not (run / DONE).exists():
+            if run is None:
                 say(f"{name}: found no finished run; its events are left out")
                 continue
             say(f"listening: {name}")

@@ -1,14 +1,15 @@
 """What a user calls data -> recordings to be scored, one at a time, with their truth.
 
 A folder with manifest.tsv, a store, `DATASET:FOLDER` for a data set that has a catalog,
-or `simulated:FIRST-LAST` for seeds, which are drawn when their turn comes. Knows no
+`spliced:FOLDER` for the seizures of a manifest after real background, or
+`simulated:FIRST-LAST` for seeds. The last two are made when their turn comes. Knows no
 model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from distilclip_eeg.corpora.simulate import (
     simulated_name,
     write_simulated,
 )
+from distilclip_eeg.corpora.spliced import spliced_clip
 from distilclip_eeg.corpora.store import (
     Marked,
     Store,
@@ -40,6 +42,11 @@ from distilclip_eeg.evaluation.listening import per_second
 from distilclip_eeg.evaluation.predictions import Pattern, Prediction, Stretch
 
 HOUR_S: Final = 3600.0
+SPLICED: Final = "spliced"
+JOIN_S: Final = 10.0  # what a join is held to have raised begins within this time
+BACKGROUNDS: Final = {"own": "own background", "others": "background of others"}
+JOINS: Final = {whose: f"join, {name}" for whose, name in BACKGROUNDS.items()}
+"""Whose background it is -> what a join within it is called among the patterns."""
 LEFT_OUT: Final = ("missing", "unannotated", "unreadable", "too_few_leads")
 
 
@@ -100,12 +107,16 @@ class Data:
         What the user called it, without the place on this machine.
     skipped
         Recording -> why it is not among the tasks.
+    spliced
+        Whether each recording is background and then, from its splice on, a seizure;
+        joins within the background are among the patterns.
     """
 
     given: str
     tasks: tuple[Task, ...]
     skipped: dict[str, str] = field(default_factory=dict)
     seeds: tuple[int, int] | None = None
+    spliced: bool = False
 
 
 def open_data(
@@ -138,6 +149,8 @@ def open_data(
     prefix, _, rest = data.partition(":")
     if prefix == DATASET and rest:
         found = _simulated(rest, duration_s, keep)
+    elif prefix == SPLICED and rest:
+        found = _spliced(Path(rest))
     elif prefix in CATALOGS and rest:
         found = _cataloged(prefix, Path(rest))
     else:
@@ -147,7 +160,7 @@ def open_data(
         chosen = f" in folds {', '.join(map(str, folds))}" if folds is not None else ""
         raise CorpusError(f"{data}: found no recording{chosen}, expected one or more")
     _check_folds(tasks)
-    return Data(found.given, tuple(tasks), found.skipped, found.seeds)
+    return replace(found, tasks=tuple(tasks))
 
 
 def _folder(folder: Path, signal: SignalConfig) -> Data:
@@ -162,7 +175,8 @@ def _folder(folder: Path, signal: SignalConfig) -> Data:
         return _recorded(folder, read_manifest(folder))
     raise CorpusError(
         f"{folder}: found neither {MANIFEST} nor {INDEX}, expected a folder with one "
-        f"of them, {DATASET}:FIRST-LAST, or one of {' '.join(CATALOGS)} and :FOLDER"
+        f"of them, {DATASET}:FIRST-LAST, {SPLICED}:FOLDER, or one of "
+        f"{' '.join(CATALOGS)} and :FOLDER"
     )
 
 
@@ -206,6 +220,31 @@ def stored_material(recording: StoredRecording) -> Material:
         seizures=tuple(recording.seizures),
         patterns=tuple(recording.patterns),
         labelled_s=recording.labelled_s,
+    )
+
+
+def _spliced(root: Path) -> Data:
+    recordings = read_manifest(root)
+    tasks = tuple(
+        Task(r.name, r.patient, r.fold, partial(_join, r, recordings))
+        for r in recordings
+        if r.events
+    )
+    return Data(f"{SPLICED}:{root.resolve().name}", tasks, spliced=True)
+
+
+def _join(clip: CorpusRecording, recordings: Sequence[CorpusRecording]) -> Material:
+    made = spliced_clip(clip, recordings)
+    name = JOINS[made.background]
+    return Material(
+        name=clip.name,
+        dataset=clip.dataset,
+        patient=clip.patient,
+        kind=clip.kind,
+        source=made.recording,
+        seizures=tuple(marked(event) for event in made.events),
+        patterns=tuple((join_s, join_s + JOIN_S, name) for join_s in made.joins_s),
+        labelled_s=made.labelled_s,
     )
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from distilclip_eeg.evaluation.onsets import JOIN_FIGURES, ONSET_FIGURES, ONSETS_SAID
 from distilclip_eeg.evaluation.report import WINDOWS_SAID
 from distilclip_eeg.evaluation.thresholds import RATES_PER_DAY
 from distilclip_eeg.evaluation.windows import CELLS, FIGURES
@@ -65,6 +66,7 @@ def scores_table(scores: Mapping[str, Any]) -> str:
         *event_rows(of, scores["settings"]["onset_threshold"]),
         *_at_rates(of),
         *seizure_rows(of),
+        *onset_rows(scores.get("onsets")),
         *_by_dataset(scores["by_dataset"]),
         *_by_patient(scores["patients"]),
         *_cost_rows(scores["cost"]),
@@ -147,6 +149,29 @@ def seizure_rows(of: Mapping[str, Any]) -> list[str]:
         listed = ", ".join(f"{name} {n}" for name, n in false.items())
         said.append(f"Events without a seizure, by the pattern under them: {listed}.")
     return [*lines, "", *said, ""]
+
+
+def onset_rows(found: Mapping[str, Any] | None) -> list[str]:
+    """Give the table of seizures that were spliced after background, if they were."""
+    if not found:
+        return []
+    lines = ["## Onsets after real background", ""]
+    lines += _header(["", "seizures", *ONSET_FIGURES.values()])
+    for group, of in found["groups"].items():
+        cells = [
+            _cell(of[figure], 1 if figure.endswith("_s") else 3)
+            for figure in ONSET_FIGURES
+        ]
+        lines.append(_row([group, str(of["n"]), *cells]))
+    return [*lines, "", *ONSETS_SAID, "", *_join_rows(found["groups"])]
+
+
+def _join_rows(groups: Mapping[str, Any]) -> list[str]:
+    lines = list(_header(["Joins without a seizure", "joins", *JOIN_FIGURES.values()]))
+    for group, of in groups.items():
+        cells = [_cell(of[figure]) for figure in JOIN_FIGURES]
+        lines.append(_row([group, str(of["n_joins"]), *cells]))
+    return [*lines, ""]
 
 
 def _at_rates(of: Mapping[str, Any]) -> list[str]:

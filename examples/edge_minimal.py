@@ -44,8 +44,7 @@ def conditioned(blocks, names, signal):
         if set(way) <= set(names):
             row[[names.index(point) for point in way]] = [1, -1][: len(way)]
     band, notch = signal["filter_sos"]["band"], signal["filter_sos"]["notch"]
-    states = [np.zeros((len(s), 2, len(montage))) for s in (band, notch)]
-    first = None
+    first, states = None, [np.zeros((len(s), 2, len(montage))) for s in (band, notch)]
     for block in blocks:
         x = np.nan_to_num(block)
         rail = (x == x.max(1, keepdims=True)) | (x == x.min(1, keepdims=True))
@@ -86,12 +85,11 @@ def log_odds(seconds, run, signal):
     yield from (np.mean(odds.pop(s)) for s in range(done, n))
 
 
-def events(odds, rules):
+def events(odds, rules, slope=1, intercept=0, **_):
     """Running mean, hysteresis -> (onset, end, confidence), each once it is over."""
-    recent, ahead = deque(maxlen=rules["smoothing_s"]), rules["smoothing_s"] // 2
-    event, run, start, kept = None, None, 0, []  # probabilities from `start` on
+    event, run, start, kept, ahead = None, None, 0, [], rules["smoothing_s"] // 2
     odds = chain(odds, repeat(np.nan, ahead + 1 + int(rules["min_gap_s"])))
-    recent.extend(islice(odds, ahead))
+    recent = deque(islice(odds, ahead), rules["smoothing_s"])
     for end, value in enumerate(odds, 1):
         recent.append(value)
         seen = not np.isnan(recent[-1 - ahead])
@@ -103,9 +101,11 @@ def events(odds, rules):
             continue
         run, over = None, event and end - event[1] >= rules["min_gap_s"]
         if over and event[1] - event[0] >= rules["min_duration_s"]:
-            yield *event, np.nanmean(kept[event[0] - start : event[1] - start])
+            during = kept[event[0] - start : event[1] - start]
+            p = np.nanmean(during).clip(1e-6, 1 - 1e-6)
+            yield *event, 1 / (1 + np.exp(-intercept) * (1 / p - 1) ** slope)
         if over or not event:
-            event, start, kept = None, end, []
+            event, start, kept = None, end, []  # probabilities from `start` on
 
 
 if __name__ == "__main__":
@@ -115,5 +115,5 @@ if __name__ == "__main__":
     eeg = np.pad(data["eeg"], ((0, 0), (0, -data["eeg"].shape[1] % RATE)), "edge")
     blocks = np.split(eeg, eeg.shape[1] // RATE, axis=1)
     odds = log_odds(conditioned(blocks, list(data["names"]), signal), run, signal)
-    for event in events(odds, settings["detection"]):
-        print("{} s to {} s, confidence {:.3f}".format(*event))
+    for each in events(odds, settings["detection"], **settings.get("confidence") or {}):
+        print("{} s to {} s, confidence {:.3f}".format(*each))

@@ -18,7 +18,10 @@ from browser import browser_page
 from distilclip_eeg import Event, detect, load_model
 from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.detection.models import find_model
+from distilclip_eeg.detection.runtime import Precision
 from distilclip_eeg.eeg.files import open_recording
+from distilclip_eeg.model_folder import ConfidenceScale
+from tiny_model import write_tiny_model
 
 REPO = Path(__file__).parent.parent
 EXAMPLE = REPO / "examples" / "chb01_03_1_eeg.edf"
@@ -57,8 +60,10 @@ def installed() -> None:
         pytest.skip("onnxruntime-web is not installed: see examples/browser/README.md")
 
 
-def expected(recording: Path) -> tuple[Event, ...]:
-    return detect(recording, model=load_model("edge", "int8")).events
+def expected(
+    recording: Path, model: Path | str = "edge", precision: Precision = "int8"
+) -> tuple[Event, ...]:
+    return detect(recording, model=load_model(model, precision)).events
 
 
 def assert_same(found: list[dict[str, Any]], events: tuple[Event, ...]) -> None:
@@ -69,15 +74,18 @@ def assert_same(found: list[dict[str, Any]], events: tuple[Event, ...]) -> None:
     assert confidences == pytest.approx(wanted, abs=SAME_CONFIDENCE)
 
 
-def by_node(*recordings: Path) -> list[list[dict[str, Any]]]:
-    """Events of each recording."""
+def by_node(
+    *recordings: Path, folder: Path | None = None, file: str = "model_int8.onnx"
+) -> list[list[dict[str, Any]]]:
+    """Events of each recording, by the bundled model if not by that of a folder."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
     done = subprocess.run(
         [
             *(node, "--input-type=module", "-e", NODE, "--"),
-            *(str(find_model("edge")), "model_int8.onnx", *map(str, recordings)),
+            *(str(folder or find_model("edge")), file),
+            *map(str, recordings),
         ],
         cwd=HERE,
         capture_output=True,
@@ -93,6 +101,18 @@ def test_node_finds_the_same_events() -> None:
     (found,) = by_node(EXAMPLE)
     assert found
     assert_same(found, expected(EXAMPLE))
+
+
+def test_node_calibrates_confidence(tmp_path: Path) -> None:
+    scale = ConfidenceScale(slope=0.5, intercept=-2.0)
+    plain = write_tiny_model(tmp_path / "plain")
+    calibrated = write_tiny_model(tmp_path / "calibrated", confidence=scale)
+    (found,) = by_node(EXAMPLE, folder=calibrated, file="model.onnx")
+    assert found
+    assert_same(found, expected(EXAMPLE, calibrated, "f32"))
+    for event, before in zip(found, expected(EXAMPLE, plain, "f32"), strict=True):
+        assert before.confidence is not None
+        assert event["confidence"] < before.confidence - 0.2
 
 
 def test_node_on_real_clips(data_dir: Path) -> None:

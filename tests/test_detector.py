@@ -251,6 +251,7 @@ def test_dict_is_json_and_complete(model: Model) -> None:
         "events",
         "model",
         "settings",
+        "confidence_scale",
     ]
     assert list(values["events"][0]) == [
         "onset",

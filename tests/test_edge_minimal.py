@@ -21,6 +21,7 @@ from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.detection.models import Model, find_model
 from distilclip_eeg.eeg.files import open_recording
 from distilclip_eeg.eeg.montage import ELECTRODES, LEADS, derivation
+from distilclip_eeg.model_folder import ConfidenceScale
 from tiny_model import write_tiny_model
 
 pytest.importorskip("onnxruntime")
@@ -49,6 +50,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return load_model(write_tiny_model(path), "f32", threads=1, engine="onnxruntime")
 
 
+@pytest.fixture(scope="module")
+def scaled(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    path = tmp_path_factory.mktemp("models") / "scaled"
+    scale = ConfidenceScale(slope=0.6, intercept=-1.5, measured_on="made up")
+    write_tiny_model(path, confidence=scale)
+    return load_model(path, "f32", threads=1, engine="onnxruntime")
+
+
 def by_example(
     minimal: ModuleType,
     folder: Path,
@@ -61,7 +70,8 @@ def by_example(
     blocks = np.split(whole, whole.shape[1] // RATE, axis=1)
     seconds = minimal.conditioned(blocks, list(names), chosen["signal"])
     odds = minimal.log_odds(seconds, run, chosen["signal"])
-    return list(minimal.events(odds, chosen["detection"]))
+    scale = chosen.get("confidence") or {}
+    return list(minimal.events(odds, chosen["detection"], **scale))
 
 
 def assert_same(found: Found, events: Sequence[Event], duration_s: float) -> None:
@@ -134,21 +144,25 @@ def test_real_clips(minimal: ModuleType, data_dir: Path) -> None:
     loud=st.lists(st.sampled_from([2.0, 20.0, 35.0, 80.0]), min_size=2, max_size=40),
     names=st.sampled_from([ELECTRODES, LEADS, LEADS[3:]]),
     dead=st.booleans(),
+    calibrated=st.booleans(),
 )
 def test_any_length_loudness_and_montage(
     minimal: ModuleType,
     tiny: Model,
+    scaled: Model,
     loud: list[float],
     names: tuple[str, ...],
     dead: bool,
+    calibrated: bool,
 ) -> None:
     """Loud stretches are events; a flat channel and clipping are left out alike."""
+    model = scaled if calibrated else tiny
     rng = np.random.default_rng(len(loud))
     eeg = rng.normal(0, 1, (len(names), len(loud) * RATE)) * np.repeat(loud, RATE)
     if dead:
         eeg[1] = 7.0
         eeg[2] = np.clip(eeg[2], -30, 30)
     eeg = eeg.astype(np.float32)
-    expected = detect(eeg, sfreq=RATE, ch_names=names, model=tiny)
-    found = by_example(minimal, tiny.folder.path, "model.onnx", eeg, names)
+    expected = detect(eeg, sfreq=RATE, ch_names=names, model=model)
+    found = by_example(minimal, model.folder.path, "model.onnx", eeg, names)
     assert_same(found, expected.events, expected.duration_s)

@@ -186,6 +186,8 @@ def test_the_command(
     assert str(tmp_path) not in (out / "scores.json").read_text()
     assert scores["cost"]["peak_memory_bytes"] > 0
     assert scores["cost"]["threads"] == 1
+    assert scores["confidence"]["n_events"] > 1
+    assert (out / "confidence.png").read_bytes().startswith(b"\x89PNG")
     assert run(*args) == 2  # there already
     assert "exists already" in capsys.readouterr().err
 

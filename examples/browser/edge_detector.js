@@ -130,8 +130,9 @@ function filtered(x, sections, state) {
 
 /** Running mean and hysteresis: log-odds, second by second -> events. */
 class Alarms {
-  constructor(rules) {
+  constructor(rules, scale) {
     this.rules = rules;
+    this.scale = scale ?? { slope: 1, intercept: 0 }; // of confidence
     this.ahead = Math.floor(rules.smoothing_s / 2);
     this.recent = [];
     this.kept = []; // probabilities from second `start` on
@@ -172,7 +173,14 @@ class Alarms {
     const [onset, end] = this.event;
     if (end - onset < this.rules.min_duration_s) return null;
     const during = this.kept.slice(onset - this.start, end - this.start);
-    return { onset, end, confidence: mean(during.filter((p) => !Number.isNaN(p))) };
+    const p = mean(during.filter((p) => !Number.isNaN(p)));
+    return { onset, end, confidence: this.sure(Math.min(Math.max(p, 1e-6), 1 - 1e-6)) };
+  }
+
+  /** Mean probability -> that of a seizure, where the model was measured. */
+  sure(p) {
+    const { slope, intercept } = this.scale;
+    return 1 / (1 + Math.exp(-intercept) * (1 / p - 1) ** slope);
   }
 
   get current() {
@@ -196,7 +204,7 @@ export class EdgeDetector {
     this.signal = settings.signal;
     this.background = settings.classes.indexOf("background");
     this.conditioner = new Conditioner(names, settings.signal);
-    this.alarms = new Alarms(settings.detection);
+    this.alarms = new Alarms(settings.detection, settings.confidence);
     this.recent = []; // the last window's seconds
     this.odds = []; // of the seconds from `done` on: one number per window
     this.n = this.done = 0;

@@ -43,6 +43,7 @@ INT8: Final = "model_int8.onnx"  # the one file that a folder may lack
 UNIT_TOLERANCE: Final = 1e-3  # class vectors may have been rounded to fp16
 _SECTION_TOLERANCE: Final = 1e-9  # filter design differs by rounding between machines
 _AGAIN: Final = "install or export the model again"
+_LEAST_MEAN: Final = 1e-6  # log-odds of 0 and of 1 are infinite
 
 
 class OperatingPoint(BaseModel):
@@ -52,6 +53,25 @@ class OperatingPoint(BaseModel):
 
     per_day: float = Field(gt=0)
     onset_threshold: float = Field(ge=0, le=1)
+
+
+class ConfidenceScale(BaseModel):
+    """Mean probability of an event's seconds -> probability that it is a seizure.
+
+    A logistic map of the log-odds (Platt 1999); slope 1 and intercept 0 change nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slope: float = Field(1.0, gt=0, allow_inf_nan=False)
+    intercept: float = Field(0.0, allow_inf_nan=False)
+    measured_on: str = ""  # the recordings behind the two
+
+    def of(self, mean: float) -> float:
+        """Give the confidence; a mean is held a millionth away from 0 and from 1."""
+        p = min(max(mean, _LEAST_MEAN), 1 - _LEAST_MEAN)
+        x = self.slope * math.log(p / (1 - p)) + self.intercept
+        return 0.5 * (1 + math.tanh(0.5 * x))
 
 
 class SignalContract(SignalConfig):
@@ -100,6 +120,7 @@ class FolderConfig(BaseModel):
     bert: dict[str, str] = Field(default_factory=dict)  # name, sha256
     n_parameters: dict[str, int] = Field(default_factory=dict)
     int8: Quantized | None = None  # if the folder holds the 8-bit network too
+    confidence: ConfidenceScale | None = None  # without: the mean of the seconds
 
     @model_validator(mode="after")
     def _classes_mean_something(self) -> Self:
@@ -279,13 +300,8 @@ def write_folder(
                 (partial / name).write_bytes(content)
         _write_text(partial / CONFIG, config.model_dump_json(indent=2) + "\n")
         np.save(partial / PROTOTYPES, np.asarray(prototypes, np.float32))
-        np.savez(
-            partial / TEST_VECTOR,
-            allow_pickle=False,
-            **{
-                key: np.asarray(value, np.float32) for key, value in test_vector.items()
-            },
-        )
+        vector = {k: np.asarray(x, np.float32) for k, x in test_vector.items()}
+        np.savez(partial / TEST_VECTOR, allow_pickle=False, **vector)
         _write_text(partial / CARD, card)
         listed = HASHED if int8 is None else (*HASHED, INT8)
         sums = [f"{sha256_of(partial / name)}  {name}\n" for name in listed]
@@ -335,9 +351,8 @@ def _check_present(folder: Path, names: Sequence[str]) -> None:
 def _check_hashes(folder: Path, names: Sequence[str]) -> str:
     """Compare every file with the list; return the hash of the list."""
     expected = {}
-    for line in (
-        (folder / HASHES).read_text(encoding="utf-8", errors="replace").split("\n")
-    ):
+    listed = (folder / HASHES).read_text(encoding="utf-8", errors="replace")
+    for line in listed.split("\n"):
         digest, _, name = line.strip().partition(" ")
         expected[name.lstrip(" *")] = digest.lower()
     _check_present(folder, names)

@@ -34,8 +34,8 @@ def evaluate(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A folder with manifest.tsv, a store, DATASET:FOLDER, or "
-            "simulated:FIRST-LAST.",
+            help="A folder with manifest.tsv, a store, DATASET:FOLDER, "
+            "simulated:FIRST-LAST, or spliced:FOLDER: each seizure after background.",
         ),
     ],
     model: Annotated[
@@ -54,7 +54,7 @@ def evaluate(
         typer.Option(
             metavar="FOLDER",
             help="Write predictions.tsv, scores.json, scores.md, and pictures: "
-            "sensitivity by false alarms per day, latency.",
+            "sensitivity by false alarms per day, latency, confidence.",
         ),
     ] = None,
     name: Annotated[
@@ -115,8 +115,9 @@ def _check_free(output: Path, *, force: bool) -> None:
     from distilclip_eeg.detection.outputs import check_outputs
     from distilclip_eeg.evaluation import evaluate as run
     from distilclip_eeg.explain.event_pictures import PICTURES
+    from distilclip_eeg.explain.reliability import CONFIDENCE
 
-    written = (run.PREDICTIONS, run.SCORES, run.TABLE, *PICTURES)
+    written = (run.PREDICTIONS, run.SCORES, run.TABLE, *PICTURES, CONFIDENCE)
     check_outputs([output / file for file in written], force=force)
 
 
@@ -175,18 +176,19 @@ def score(
 
 
 def _draw(folder: Path, name: str, done: Evaluated) -> None:
-    """Draw the curves of events beside the scores; none without a seizure to find."""
+    """Draw what there is to draw: seizures to find, events that are true or not."""
+    from distilclip_eeg.evaluation.confidence import rows_of
     from distilclip_eeg.evaluation.event_curves import event_curves
     from distilclip_eeg.explain.event_pictures import write_event_pictures
+    from distilclip_eeg.explain.reliability import write_reliability
 
     alarms, latencies = event_curves(name, done.predictions, done.models.settings())
     heading = f"{alarms.n_seizures} seizures in {24 * alarms.days:.1f} h"
+    title = f"{name} on {done.data.given}"
     write_event_pictures(
-        folder,
-        {heading: [alarms]},
-        {heading: [latencies]},
-        title=f"{name} on {done.data.given}",
+        folder, {heading: [alarms]}, {heading: [latencies]}, title=title
     )
+    write_reliability(folder, {heading: rows_of(done.judged())}, title=title)
 
 
 def in_turn(tasks: Sequence[Task]) -> Iterable[Task]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from distilclip_eeg.config import DetectionConfig
 from distilclip_eeg.eeg.annotations import Event
+from distilclip_eeg.model_folder import ConfidenceScale
 
 SAME_TIME_S: Final = 1e-6  # onsets of segments are sums of floats
 
@@ -40,11 +41,12 @@ class _Span:
         self.total += later.total
         self.n += later.n
 
-    def event(self) -> Event:
+    def event(self, scale: ConfidenceScale | None) -> Event:
+        mean = self.total / self.n
         return Event(
             onset=round(self.onset, 6),
             duration=round(self.end - self.onset, 6),
-            confidence=round(self.total / self.n, 4),
+            confidence=round(scale.of(mean) if scale else mean, 4),
             raised_s=None if self.raised_s is None else round(self.raised_s, 6),
         )
 
@@ -56,10 +58,18 @@ class AlarmState:
     the run of seconds at or above `offset_threshold` that leads there, and lasts as
     long as they do. Events less than `min_gap_s` apart are one, what is then shorter
     than `min_duration_s` is none. A second without a probability counts as below.
+
+    Parameters
+    ----------
+    scale
+        From the mean probability of an event's seconds to its confidence; without one
+        the mean is the confidence.
     """
 
-    def __init__(self, config: DetectionConfig) -> None:
-        self._config = config
+    def __init__(
+        self, config: DetectionConfig, scale: ConfidenceScale | None = None
+    ) -> None:
+        self._config, self._scale = config, scale
         self._event: _Span | None = None  # may still grow, or be joined by a later one
         self._open = False  # the last second belongs to `_event`
         self._run: _Span | None = None  # seconds that may turn out to lead to an onset
@@ -82,7 +92,7 @@ class AlarmState:
     def current(self) -> Event | None:
         """The event that has been raised and is not over yet, as far as it goes."""
         raised = self._event is not None and self._event.raised_s is not None
-        return self._event.event() if self._event and raised else None
+        return self._event.event(self._scale) if self._event and raised else None
 
     def push(
         self,
@@ -170,7 +180,9 @@ class AlarmState:
 
     def _finish(self) -> list[Event]:
         event, self._event, self._between, self._open = self._event, None, None, False
-        return [event.event()] if event and event.raised_s is not None else []
+        if event is None or event.raised_s is None:
+            return []
+        return [event.event(self._scale)]
 
     def _is_long_enough(self, event: _Span) -> bool:
         lasted = event.end - event.onset

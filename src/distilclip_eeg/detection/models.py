@@ -16,7 +16,12 @@ from distilclip_eeg.config import DetectionConfig, SignalConfig
 from distilclip_eeg.detection.result import ModelIdentity
 from distilclip_eeg.detection.runtime import Engine, Precision, Runtime
 from distilclip_eeg.errors import ConfigError, ModelFolderError
-from distilclip_eeg.model_folder import CONFIG, ModelFolder, load_folder
+from distilclip_eeg.model_folder import (
+    CONFIG,
+    ConfidenceScale,
+    ModelFolder,
+    load_folder,
+)
 
 DEFAULT_MODEL: Final = "student"
 
@@ -35,6 +40,11 @@ class Model:
     @property
     def signal(self) -> SignalConfig:
         return self.folder.signal
+
+    @property
+    def confidence(self) -> ConfidenceScale | None:
+        """How an event's confidence follows from its seconds; None: their mean."""
+        return self.folder.config.confidence
 
     @property
     def identity(self) -> ModelIdentity:

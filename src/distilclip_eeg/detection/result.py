@@ -19,6 +19,7 @@ from distilclip_eeg.config import DetectionConfig
 from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.eeg.signal import Conditioned
+from distilclip_eeg.model_folder import ConfidenceScale
 
 WORTH_A_WARNING: Final = 0.1  # of the recording
 
@@ -85,6 +86,9 @@ class Detection:
         By onset, not overlapping.
     settings
         What turned probabilities into events.
+    confidence_scale
+        From the mean probability of an event's seconds to its confidence; None: the
+        mean itself, not calibrated.
     """
 
     duration_s: float
@@ -96,10 +100,12 @@ class Detection:
     events: tuple[Event, ...]
     model: ModelIdentity
     settings: DetectionConfig
+    confidence_scale: ConfidenceScale | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON values; a probability that is NaN becomes None."""
         probability = self.seizure_probability.astype(np.float64).round(4).tolist()
+        scale = self.confidence_scale
         return {
             "duration_s": self.duration_s,
             "start_time": self.start_time.isoformat() if self.start_time else None,
@@ -110,6 +116,7 @@ class Detection:
             "events": [event.to_dict() for event in self.events],
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "settings": self.settings.model_dump(mode="json"),
+            "confidence_scale": scale and scale.model_dump(mode="json"),
         }
 
     def to_table(self) -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ class StreamDetector:
     def reset(self, *, start_time: datetime | None = None) -> None:
         """Forget all that came; the next sample is the first of a new recording."""
         self._start_time = start_time
-        self._alarms = AlarmState(self.settings)
+        self._alarms = AlarmState(self.settings, self._model.confidence)
         self._carriers = Carriers(self._model)
         self._tally = QualityTally(self.montage.missing_leads)
         self._events: list[Event] = []
@@ -341,6 +341,7 @@ class StreamDetector:
             events=tuple(self._events),
             model=self._model.identity,
             settings=self.settings,
+            confidence_scale=self._model.confidence,
         )
 
     def _warnings(self, duration_s: float) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Log-odds per second -> events, the very ones that `detect` finds.
 
 Smoothing and alarms are those of detection; seconds that cannot matter are passed over
-in one step, so that many thresholds can be tried. Names no leads.
+in one step, so that many thresholds can be tried. Names no leads. The confidence of an
+event is the mean probability of its seconds unless a model's scale is given.
 """
 
 from __future__ import annotations
@@ -17,11 +18,16 @@ from distilclip_eeg.detection.alarms import AlarmState, Smoother
 from distilclip_eeg.eeg.annotations import Event
 from distilclip_eeg.evaluation.listening import SAME_TIME_S
 from distilclip_eeg.evaluation.predictions import Stretch
+from distilclip_eeg.model_folder import ConfidenceScale
 
 
-def alarms(stretches: Sequence[Stretch], settings: DetectionConfig) -> list[Event]:
+def alarms(
+    stretches: Sequence[Stretch],
+    settings: DetectionConfig,
+    scale: ConfidenceScale | None = None,
+) -> list[Event]:
     """Return the events of one recording, by onset, with the time each is raised."""
-    return raised(smoothed(stretches, settings.smoothing_s), settings)
+    return raised(smoothed(stretches, settings.smoothing_s), settings, scale)
 
 
 def smoothed(stretches: Sequence[Stretch], smoothing_s: int) -> list[Stretch]:
@@ -46,9 +52,13 @@ def _smoothed(stretch: Stretch, smoothing_s: int) -> Stretch:
     )
 
 
-def raised(stretches: Sequence[Stretch], settings: DetectionConfig) -> list[Event]:
+def raised(
+    stretches: Sequence[Stretch],
+    settings: DetectionConfig,
+    scale: ConfidenceScale | None = None,
+) -> list[Event]:
     """Return the events of one recording whose log-odds are smoothed already."""
-    state, events, time_s = AlarmState(settings), list[Event](), 0.0
+    state, events, time_s = AlarmState(settings, scale), list[Event](), 0.0
     for number, stretch in enumerate(stretches):
         silence_s = stretch.onset_s - time_s
         if number or silence_s > SAME_TIME_S:

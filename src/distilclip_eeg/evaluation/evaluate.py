@@ -19,12 +19,19 @@ from distilclip_eeg.detection.runtime import Precision
 from distilclip_eeg.eeg.annotations import written_whole
 from distilclip_eeg.errors import ConfigError, DistilClipError, ModelFolderError
 from distilclip_eeg.evaluation.assessment import Assessment
+from distilclip_eeg.evaluation.confidence import (
+    JudgedEvent,
+    confidence_scores,
+    judged,
+)
 from distilclip_eeg.evaluation.intervals import DRAWS
 from distilclip_eeg.evaluation.listening import listen
 from distilclip_eeg.evaluation.material import HOUR_S, Data, Task, open_data
+from distilclip_eeg.evaluation.onsets import onset_scores
 from distilclip_eeg.evaluation.predictions import Prediction, save_predictions
 from distilclip_eeg.evaluation.report import nested_scores, provenance
 from distilclip_eeg.evaluation.tables import scores_table
+from distilclip_eeg.model_folder import ConfidenceScale
 
 FOLD: Final = "{fold}"
 PREDICTIONS: Final = "predictions.tsv"
@@ -132,6 +139,8 @@ class Evaluated:
     ----------
     skipped
         Recording -> why there is no prediction of it.
+    scales
+        For each prediction, how confidence follows from it.
     seconds, hours
         Spent listening, reading included; and hours of EEG listened to.
     """
@@ -140,6 +149,7 @@ class Evaluated:
     models: Models
     predictions: list[Prediction] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    scales: list[ConfidenceScale | None] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -150,6 +160,15 @@ class Evaluated:
     def n_failed(self) -> int:
         """Recordings that could not be listened to."""
         return len(self.data.tasks) - len(self.predictions)
+
+    def judged(self) -> list[JudgedEvent]:
+        """Hold the events of all recordings, with their confidence, against truth."""
+        settings = self.models.settings()
+        return [
+            event
+            for prediction, scale in zip(self.predictions, self.scales, strict=True)
+            for event in judged([prediction], settings, scale)
+        ]
 
 
 def evaluate(
@@ -189,6 +208,7 @@ def evaluate(
             done.skipped[task.name] = without_place(str(error), data)
             continue
         done.predictions.append(material.predicted(stretches))
+        done.scales.append(model.confidence)
     if not done.predictions:
         name, reason = next(iter(done.skipped.items()))
         raise DistilClipError(f"no recording could be scored; {name}: {reason}")
@@ -227,12 +247,16 @@ def scores_of(
             "listening_seconds": round(done.seconds, 1),
             "listening_hours": round(done.hours, 3),
         },
+        "confidence": confidence_scores(done.judged()),
         **nested_scores(
             done.predictions,
             lambda group: Assessment.of_predictions(group, settings),
             draws,
             seed,
         ),
+        "onsets": onset_scores(done.predictions, settings, draws, seed)
+        if done.data.spliced
+        else None,
     }
 
 

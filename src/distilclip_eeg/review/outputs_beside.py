@@ -21,6 +21,7 @@ from distilclip_eeg.config import DetectionConfig
 from distilclip_eeg.detection.alarms import AlarmState
 from distilclip_eeg.eeg.annotations import Event, read_tsv
 from distilclip_eeg.errors import CorpusError
+from distilclip_eeg.model_folder import ConfidenceScale
 
 MAX_BYTES: Final = 64 * 2**20  # a probability per second of a month is below
 LENGTH_TOLERANCE_S: Final = 1.5
@@ -52,6 +53,7 @@ class _Found(BaseModel):
     settings: DetectionConfig
     model: dict[str, str]
     warnings: list[str] = Field(default_factory=list)
+    confidence_scale: ConfidenceScale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,8 @@ class Found:
     probability
         (n_seconds,), NaN where nothing could be seen; None if it was not kept, and
         then no other threshold can be tried.
+    confidence_scale
+        Of the detector's model; None: confidence is the mean of the probabilities.
     """
 
     model: str
@@ -73,6 +77,7 @@ class Found:
     probability: NDArray[np.float32] | None
     duration_s: float
     warnings: tuple[str, ...] = ()
+    confidence_scale: ConfidenceScale | None = None
 
     def at(self, threshold: float | None) -> list[Event]:
         """Give the events at another threshold, with what was told of them.
@@ -88,7 +93,9 @@ class Found:
                 "offset_threshold": threshold * ratio,
             }
         )
-        cut = cut_events(self.probability, settings, self.duration_s)
+        cut = cut_events(
+            self.probability, settings, self.duration_s, self.confidence_scale
+        )
         return [self._as_told(event) for event in cut]
 
     def _as_told(self, event: Event) -> Event:
@@ -106,7 +113,10 @@ class Found:
 
 
 def cut_events(
-    probability: NDArray[np.float32], settings: DetectionConfig, duration_s: float
+    probability: NDArray[np.float32],
+    settings: DetectionConfig,
+    duration_s: float,
+    scale: ConfidenceScale | None = None,
 ) -> list[Event]:
     """Turn probabilities that are smoothed already into events, as `detect` does.
 
@@ -114,7 +124,7 @@ def cut_events(
     """
     values: NDArray[np.float64] = np.asarray(probability, np.float64).round(4)
     above = np.flatnonzero(values >= settings.offset_threshold)
-    state, events, done = AlarmState(settings), list[Event](), 0
+    state, events, done = AlarmState(settings, scale), list[Event](), 0
     for second in above.tolist():
         if second > done:
             events += _pass_over(state, values, done, second, settings)
@@ -190,6 +200,7 @@ def _checked(path: Path, found: _Found, duration_s: float) -> Found:
         probability=probability,
         duration_s=duration_s,
         warnings=tuple(found.warnings),
+        confidence_scale=found.confidence_scale,
     )
 
 

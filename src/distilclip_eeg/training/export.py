@@ -23,6 +23,7 @@ from distilclip_eeg.config import Config
 from distilclip_eeg.eeg.montage import LEADS
 from distilclip_eeg.model.distilclip import DistilCLIP, EEGEncoder
 from distilclip_eeg.model_folder import (
+    ConfidenceScale,
     FolderConfig,
     ModelFolder,
     OperatingPoint,
@@ -69,6 +70,7 @@ def export(
     chosen: Config | None = None,
     operating_points: tuple[OperatingPoint, ...] = (),
     measured_on: str = "",
+    confidence: ConfidenceScale | None = None,
     force: bool = False,
 ) -> ModelFolder:
     """Write the model folder of a run.
@@ -82,6 +84,9 @@ def export(
     chosen
         Whose detection settings and hop count, chosen after training; those of the run
         if not given.
+    confidence
+        What makes the mean probability of an event's seconds a probability that it is
+        a seizure; without it the mean is its confidence.
     """
     config, model = load_trained(run)
     config = chosen or config
@@ -102,6 +107,7 @@ def export(
         measured_on=measured_on,
         bert=model.text.bert_identity(),
         n_parameters=count_parameters(model),
+        confidence=confidence,
     )
     return write_folder(
         folder,

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from distilclip_eeg.cli import main
+from distilclip_eeg.config import DetectionConfig
+from distilclip_eeg.evaluation.confidence import FittedConfidence
+from distilclip_eeg.evaluation.operating_file import thresholds_table, write_thresholds
 from distilclip_eeg.model_folder import load_folder
 from small_corpus import write_corpus
+from small_thresholds import counted
 
 CONFIG = """
 name = "toy"
@@ -106,6 +110,39 @@ def test_from_recordings_to_events(toy: Path) -> None:
     assert len(probability) == 40
 
 
+def test_thresholds_and_confidence_come_from_a_file(
+    toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", "toy.toml", "--data", "data", "--run", "r") == 0
+    found = counted(
+        detection=DetectionConfig(onset_threshold=0.5, offset_threshold=0.25),
+        confidence=FittedConfidence(1.5, -0.25, 90, 30, 0.2, 0.03),
+    )
+    write_thresholds(toy / "t.json", found)
+    export = ("export", "toy.toml", "--run", "r", "--thresholds", "t.json")
+    assert run(*export, "model") == 0
+    config = load_folder("model").config
+    assert config.false_alarms_per_day == found.operating_points
+    assert config.measured_on == found.measured_on
+    assert config.confidence is not None
+    assert config.confidence.slope == 1.5
+    card = (toy / "model" / "MODEL_CARD.md").read_text()
+    assert thresholds_table(found) in card
+    assert "is 0.030, for each person" in " ".join(card.split())
+    asked = ("--model", "model", "--false-alarms-per-day", "2")
+    assert run("detect", "data/n1/sz.edf", "out.json", *asked) == 0
+    settings = json.loads((toy / "out.json").read_text())["settings"]
+    assert 0.98 < settings["onset_threshold"] < 0.99925
+
+    (toy / "toy.toml").write_text(CONFIG.format(validation="") + "smoothing_s = 3\n")
+    capsys.readouterr()
+    assert run(*export, "kept", "--weights-only") == 2
+    error = capsys.readouterr().err
+    assert "smoothing_s 1, expected 3" in error
+    assert error.count("\n") == 1
+    assert not (toy / "kept").exists()
+
+
 def test_each_fold_is_taught_by_a_model_that_never_saw_it(
     toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +158,13 @@ def test_each_fold_is_taught_by_a_model_that_never_saw_it(
             config["distillation"]["teacher_sha256"]
             == hashlib.sha256(weights).hexdigest()
         )
+
+    folds = toy / "runs" / "toy-folds"
+    assert run("export", "toy.toml", "out-of-fold", "--run", folds / "fold0") == 0
+    card = (toy / "out-of-fold" / "MODEL_CARD.md").read_text()
+    assert "--data FOLDER --teacher 't/fold{fold}'`" in card
+    assert "Folds 1 of" in card
+    assert "| north | 1 | 1 | 0.01 | 2 | 24 |" in card
 
     assert run("train", "toy.toml", "--data", "data", "--run", "t/knows0") == 0
     (toy / "t" / "knows0").rename(toy / "t" / "knows1")

@@ -26,6 +26,7 @@ from distilclip_eeg.cli import (
     searching,
     simulating,
     streaming,
+    thresholding,
 )
 from distilclip_eeg.cli.app import app, main
 
@@ -52,4 +53,5 @@ __all__ = [
     "searching",
     "simulating",
     "streaming",
+    "thresholding",
 ]

@@ -83,6 +83,12 @@ def export(
         Path | None,
         typer.Option(metavar="JSON", help="By crossvalidate: thresholds by cost."),
     ] = None,
+    thresholds: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JSON", help="By thresholds: rates of false alarms, confidence."
+        ),
+    ] = None,
     test: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="Scores on test data."),
@@ -97,16 +103,27 @@ def export(
 ) -> None:
     """Turn a run into a model folder for `detect --model`."""
     with extra("train"):
-        from distilclip_eeg.training import commands
+        from distilclip_eeg.training import shipping
     if weights_only:
-        typer.echo(
-            commands.export_weights(
-                config, folder, run, report=report, test=test, force=force
-            )
+        kept = shipping.export_weights(
+            config,
+            folder,
+            run,
+            report=report,
+            thresholds=thresholds,
+            test=test,
+            force=force,
         )
+        typer.echo(kept)
         return
-    written = commands.export_run(
-        config, folder, run, report=report, test=test, force=force
+    written = shipping.export_run(
+        config,
+        folder,
+        run,
+        report=report,
+        thresholds=thresholds,
+        test=test,
+        force=force,
     )
     typer.echo(f"{written.path} {written.sha256}")
 

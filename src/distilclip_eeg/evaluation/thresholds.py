@@ -57,23 +57,42 @@ class Sweep:
             (P,) how often each patient counts.
         """
         w = np.ones(len(self.duration_s)) if weights is None else weights
-        days = float(w @ self.duration_s) / DAY_S
         true = w @ self.true
-        if not days or not true.size or not true.any():
+        if not float(w @ self.duration_s) or not true.size or not true.any():
             return float("nan")
-        too_many = np.flatnonzero(w @ self.false > per_day * days + 1e-9)
-        n = int(too_many[0]) if len(too_many) else len(true)
+        n = self._n_within(per_day, w)
         return float(((w @ self.found) / true)[:n].max(initial=0.0))
+
+    def lowest(self, per_day: float) -> int | None:
+        """Find the last threshold before so many false alarms per day are exceeded.
+
+        Returns
+        -------
+        Its number; None if the highest exceeds them, or there is no threshold.
+        """
+        n = self._n_within(per_day, np.ones(len(self.duration_s)))
+        return n - 1 if n else None
+
+    def _n_within(self, per_day: float, weights: Values) -> int:
+        days = float(weights @ self.duration_s) / DAY_S
+        too_many = np.flatnonzero(weights @ self.false > per_day * days + 1e-9)
+        return int(too_many[0]) if len(too_many) else len(self.thresholds)
 
 
 def sweep(
     predictions: Sequence[Prediction],
     settings: DetectionConfig,
     patients: Sequence[str],
+    thresholds: Sequence[float] | None = None,
 ) -> Sweep:
     """Try thresholds from the highest down.
 
     Smoothing, durations, and the ratio of the two thresholds stay as in `settings`.
+
+    Parameters
+    ----------
+    thresholds
+        Falling; if not given, probabilities that ever more seconds reach.
     """
     recordings = [
         _Recording(
@@ -84,12 +103,13 @@ def sweep(
     duration_s = np.zeros(len(patients))
     for recording in recordings:
         duration_s[recording.row] += recording.counts.duration_s
-    thresholds = _thresholds(r.stretches for r in recordings)
+    if thresholds is None:
+        thresholds = _thresholds(r.stretches for r in recordings)
     tables = [np.zeros((0, len(patients), 3))]
     for threshold in thresholds:
         table = np.zeros((len(patients), 3))
         for recording in recordings:
-            counts = recording.at(_with(settings, threshold))
+            counts = recording.at(at_threshold(settings, threshold))
             table[recording.row] += (counts.tp, counts.tp + counts.fn, counts.fp)
         tables.append(table[None])
     found, true, false = np.concatenate(tables).transpose(2, 1, 0)
@@ -131,7 +151,8 @@ def _thresholds(recordings: Iterable[Sequence[Stretch]]) -> list[float]:
     return sorted({probability_of(value) for value in chosen.tolist()}, reverse=True)
 
 
-def _with(settings: DetectionConfig, threshold: float) -> DetectionConfig:
+def at_threshold(settings: DetectionConfig, threshold: float) -> DetectionConfig:
+    """Let events begin elsewhere; the offset threshold keeps its ratio."""
     ratio = settings.offset_threshold / max(settings.onset_threshold, 1e-12)
     return settings.model_copy(
         update={"onset_threshold": threshold, "offset_threshold": threshold * ratio}

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 
 from distilclip_eeg.evaluation.evaluate import FOLD, MOST_FOLDS
 from distilclip_eeg.model_folder import ONNX
-from distilclip_eeg.training.commands import example_windows
 from distilclip_eeg.training.export import export
 from distilclip_eeg.training.run_folder import WEIGHTS, load_run
+from distilclip_eeg.training.shipping import example_windows
 
 
 def is_run(given: str, folds: Sequence[int] | None = None) -> bool:

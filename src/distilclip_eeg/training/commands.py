@@ -1,4 +1,4 @@
-"""A TOML file and a data set -> a run, a cross-validation, a model folder.
+"""A TOML file and a data set -> a run, a cross-validation, a comparison of runs.
 
 What the command line calls; Python can call it as well.
 """
@@ -9,15 +9,13 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 
 from distilclip_eeg.config import (
     Config,
@@ -30,38 +28,28 @@ from distilclip_eeg.config import (
 from distilclip_eeg.corpora.catalog import in_folds
 from distilclip_eeg.corpora.index import INDEX
 from distilclip_eeg.corpora.manifest import read_manifest
-from distilclip_eeg.corpora.simulate import as_recording, prepare_simulated, simulate
+from distilclip_eeg.corpora.simulate import prepare_simulated
 from distilclip_eeg.corpora.splits import TRAIN
-from distilclip_eeg.corpora.store import Store, StoredRecording, condition, prepare
+from distilclip_eeg.corpora.store import Store, StoredRecording, prepare
 from distilclip_eeg.eeg.whole_files import claimed_folder, written_whole
 from distilclip_eeg.errors import ConfigError
 from distilclip_eeg.evaluation.evaluate import FOLD
-from distilclip_eeg.model_folder import ModelFolder
-from distilclip_eeg.training.card import data_table, figures, model_card
+from distilclip_eeg.training.card import data_table
 from distilclip_eeg.training.comparison import REAL, SIMULATED, Data, compare
 from distilclip_eeg.training.distillation import Teacher
-from distilclip_eeg.training.experiments import (
-    cross_validate,
-    read_operating_points,
-    write_report,
-)
-from distilclip_eeg.training.export import count_parameters, export
-from distilclip_eeg.training.fit import fit
+from distilclip_eeg.training.experiments import cross_validate, write_report
+from distilclip_eeg.training.fit import OnStep, fit
 from distilclip_eeg.training.progress import shown, told
 from distilclip_eeg.training.ranks import first_alone, make_fabric
 from distilclip_eeg.training.run_folder import (
     FACTS,
     Weights,
     load_run,
-    same_training,
-    taught_by,
-    write_lean_copy,
+    read_facts,
 )
-from distilclip_eeg.training.trained import load_trained
+from distilclip_eeg.training.shipping import example_windows
 
 TAUGHT: Final = "taught"  # beside runs: what teachers said of batches
-EXAMPLE_WINDOWS: Final = 2  # in a model folder's test vector
-EXAMPLE_SEED: Final = 4_000  # of the recording they are cut from
 
 
 def train(
@@ -98,23 +86,36 @@ def train(
     )
     fabric = make_fabric(config.training.precision)
     with claimed_folder(run) if fabric.is_global_zero else nullcontext():
-        facts = _trained(config, data, run, teacher, fabric)
+        began = time.monotonic()
+        learned = _trained(config, data, run, teacher, fabric)
         if not fabric.is_global_zero:
             return run
         options = "" if teacher is None else f" --teacher runs/{_name_of(teacher)}"
         options += "" if seed is None else f" --seed {seed}"
         options += "" if folds is None else f" --folds {','.join(map(str, folds))}"
         command = f"distilclip train configs/{config_path.name} --data FOLDER{options}"
-        with written_whole(run / FACTS) as partial:
-            text = json.dumps({"command": command, **facts}, indent=1)
-            partial.write_text(text + "\n")
+        _note_making(run, command, time.monotonic() - began, learned)
     return run
+
+
+def _note_making(
+    run: Path, command: str, seconds: float, learned: Sequence[StoredRecording]
+) -> None:
+    """Keep what a model card says of a run; the time adds to that of earlier calls."""
+    facts = {
+        "command": command,
+        "seconds": float(read_facts(run).get("seconds", 0.0)) + seconds,
+        "machine": _machine(),
+        "data": data_table(learned),
+    }
+    with written_whole(run / FACTS) as partial:
+        partial.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def _trained(
     config: Config, data: Path, run: Path, teacher: Path | None, fabric: Fabric
-) -> dict[str, Any]:
-    """Train; return what a model card says of it."""
+) -> list[StoredRecording]:
+    """Train; return what it learned from."""
     with first_alone(fabric):
         recordings = training_recordings(config, data, run.parent)
         simulated = simulated_recordings(config, run.parent)
@@ -123,7 +124,6 @@ def _trained(
     training = [r for r in recordings if r.fold not in held_back]
     initial = pretrained(config, simulated, run.parent, fabric)
     teaching = Teacher(teacher, run.parent / TAUGHT) if teacher else None
-    began, spent = time.monotonic(), float(_read_facts(run).get("seconds", 0.0))
     with shown(config.name, config.training.steps) as on_step:
         fit(
             config,
@@ -136,11 +136,7 @@ def _trained(
             on_step=on_step,
             fabric=fabric,
         )
-    return {
-        "seconds": spent + time.monotonic() - began,
-        "machine": _machine(),
-        "data": data_table([*training, *simulated]),
-    }
+    return [*training, *simulated]
 
 
 def simulated_recordings(config: Config, beside: Path) -> list[StoredRecording]:
@@ -233,7 +229,10 @@ def crossvalidate(
     config = _of_folds(load_config(config_path), folds)
     run = run or Path("runs") / f"{config.name}-folds"
     with claimed_folder(run):
-        return _cross_validated(config, data, run, teacher)
+        options = f" --teacher '{teacher}'" if teacher else ""
+        options += "" if folds is None else f" --folds {','.join(map(str, folds))}"
+        called = f"distilclip crossvalidate configs/{config_path.name} --data FOLDER"
+        return _cross_validated(config, data, run, teacher, called + options)
 
 
 def _of_folds(config: Config, folds: tuple[int, ...] | None) -> Config:
@@ -243,7 +242,9 @@ def _of_folds(config: Config, folds: tuple[int, ...] | None) -> Config:
     return config.model_copy(update={"data": data})
 
 
-def _cross_validated(config: Config, data: Path, run: Path, teacher: str) -> Path:
+def _cross_validated(
+    config: Config, data: Path, run: Path, teacher: str, command: str
+) -> Path:
     recordings = training_recordings(config, data, run.parent)
     if all(r.fold is None for r in recordings):
         raise ConfigError(
@@ -263,6 +264,15 @@ def _cross_validated(config: Config, data: Path, run: Path, teacher: str) -> Pat
             _unaware(Path(teacher.replace(FOLD, str(fold))), fold) if teacher else None
         )
 
+    @contextmanager
+    def noted(fold: int) -> Iterator[OnStep]:
+        began = time.monotonic()
+        with shown(f"fold {fold}", steps) as on_step:
+            yield on_step
+        others = [r for r in recordings if r.fold != fold]
+        seconds = time.monotonic() - began
+        _note_making(run / f"fold{fold}", command, seconds, [*others, *simulated])
+
     predictions = cross_validate(
         config,
         recordings,
@@ -270,7 +280,7 @@ def _cross_validated(config: Config, data: Path, run: Path, teacher: str) -> Pat
         simulated=simulated,
         initial=pretrained(config, simulated, run.parent),
         teacher_of=teacher_of,
-        shown_as=lambda fold: shown(f"fold {fold}", steps),
+        shown_as=noted,
     )
     report = run / "report.json"
     write_report(report, config, predictions)
@@ -320,108 +330,6 @@ def compare_runs(
         say=say,
     )
     return output
-
-
-def export_run(
-    config_path: Path,
-    folder: Path,
-    run: Path | None = None,
-    *,
-    report: Path | None = None,
-    test: Path | None = None,
-    force: bool = False,
-) -> ModelFolder:
-    """Turn a run into a model folder, card included.
-
-    Parameters
-    ----------
-    config_path
-        The TOML file of the run; its detection settings count, chosen after training.
-    report
-        What `crossvalidate` wrote: figures, and thresholds by false alarms per day.
-    test
-        What a scorer wrote of the model on test data, see `card.figures`.
-    """
-    config, run = _config_of(config_path, run)
-    points, measured_on = read_operating_points(report) if report else ([], "")
-    return export(
-        run,
-        folder,
-        card=_card(config, run, report, test),
-        example=example_windows(config),
-        chosen=config,
-        operating_points=tuple(points),
-        measured_on=measured_on,
-        force=force,
-    )
-
-
-def export_weights(
-    config_path: Path,
-    folder: Path,
-    run: Path | None = None,
-    *,
-    report: Path | None = None,
-    test: Path | None = None,
-    force: bool = False,
-) -> Path:
-    """Keep of a run what can teach and be exported; parameters as of `export_run`."""
-    config, run = _config_of(config_path, run)
-    write_lean_copy(run, folder, _card(config, run, report, test), force=force)
-    return folder
-
-
-def _config_of(config_path: Path, run: Path | None) -> tuple[Config, Path]:
-    """Return the settings of a finished run, with those chosen after its training."""
-    config = load_config(config_path)
-    run = run or Path("runs") / config.name
-    trained, _ = load_run(run)
-    config = taught_by(config, trained.distillation.teacher_sha256)
-    seed = {"seed": trained.training.seed}
-    config = config.model_copy(
-        update={"training": config.training.model_copy(update=seed)}
-    )
-    if not same_training(trained, config):
-        raise ConfigError(f"{run}: was trained with other settings than {config_path}")
-    return config, run
-
-
-def _card(config: Config, run: Path, report: Path | None, test: Path | None) -> str:
-    points, measured_on = read_operating_points(report) if report else ([], "")
-    _, model = load_trained(run)
-    facts = _read_facts(run)
-    return model_card(
-        config,
-        command=facts["command"],
-        seconds=facts["seconds"],
-        machine=facts["machine"],
-        n_parameters=count_parameters(model),
-        data=facts["data"],
-        figures=figures(_read_json(report), _read_json(test)),
-        operating_points=points,
-        measured_on=measured_on,
-    )
-
-
-def example_windows(
-    config: Config,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draw the windows of a model folder's test vector, simulated: nobody's EEG.
-
-    Returns
-    -------
-    tuple
-        (B, 18, T) microvolts and (B, 18, S).
-    """
-    signal = config.signal
-    length_s = max(10, EXAMPLE_WINDOWS * signal.window_s)
-    seconds = condition(as_recording(simulate(EXAMPLE_SEED, length_s)), signal)
-    n, n_s = round(signal.sfreq) * signal.window_s, signal.window_s
-    eeg = [seconds.leads[:, k * n : (k + 1) * n] for k in range(EXAMPLE_WINDOWS)]
-    usable = [
-        seconds.usable[:, k * n_s : (k + 1) * n_s] for k in range(EXAMPLE_WINDOWS)
-    ]
-    return np.stack(eeg), np.stack(usable).astype(np.float32)
 
 
 def training_recordings(
@@ -484,15 +392,3 @@ def _machine() -> str:
 
 def _name_of(run: Path) -> str:
     return load_run(run)[0].name
-
-
-def _read_facts(run: Path) -> dict[str, Any]:
-    path = run / FACTS
-    return (_read_json(path) or {}) if path.exists() else {}
-
-
-def _read_json(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    content: dict[str, Any] = json.loads(path.read_text())
-    return content

@@ -195,6 +195,13 @@ def load_run(path: Path) -> tuple[Config, Weights]:
     return config, load_file(path / WEIGHTS)
 
 
+def read_facts(run: Path) -> dict[str, Any]:
+    """Return what is known of a run's making; nothing if it was never finished."""
+    path = run / FACTS
+    content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return content
+
+
 def write_lean_copy(run: Path, folder: Path, card: str, *, force: bool = False) -> None:
     """Write what others need of a run: configuration, facts, weights in half precision.
 

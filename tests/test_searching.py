@@ -123,6 +123,27 @@ def test_a_folder_without_a_text_tower(tmp_path: Path, model: Model) -> None:
         load_text_tower(load_folder(tmp_path / "model"))
 
 
+@pytest.mark.parametrize("broken", ["no safetensors", "prompts of another shape"])
+def test_broken_weights_that_are_rightly_hashed(
+    tmp_path: Path, model: Model, broken: str
+) -> None:
+    """Somebody wrote the folder so: no accident, which hashes would tell."""
+    from safetensors.numpy import save_file
+
+    from distilclip_eeg.model_folder import load_folder, write_folder
+    from tiny_model import tiny_config, tiny_parts
+
+    flat = {name: np.zeros(3, np.float32) for name in ("projection.weight", "prompts")}
+    save_file({f"text.{name}": v for name, v in flat.items()}, tmp_path / "w")
+    whole = (tmp_path / "w").read_bytes()
+    given = whole[: len(whole) // 2] if broken == "no safetensors" else whole
+    write_folder(
+        tmp_path / "model", tiny_config(), **(tiny_parts() | {"weights": given})
+    )
+    with pytest.raises(ModelFolderError, match="export the model again"):
+        load_text_tower(load_folder(tmp_path / "model"))
+
+
 def test_no_words(model: Model) -> None:
     with pytest.raises(ConfigError, match="empty query"):
         ask(load_text_tower(model.folder), " . ")

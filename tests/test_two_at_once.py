@@ -145,6 +145,7 @@ HELD = {
     ),
     "stream, its state": ("stream --replay {rec} --state {out}/s --model {model}", "s"),
     "quantize": ("quantize {out}/tiny", "tiny"),
+    "anonymize": ("anonymize {rec} {out}/a.edf", "a.edf"),
 }
 
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from distilclip_eeg.eeg.annotations import written_whole
 from distilclip_eeg.eeg.edf_header import EdfHeader, read_header
 from distilclip_eeg.eeg.edf_notes import read_notes
+from distilclip_eeg.eeg.whole_files import claimed, written_whole
 from distilclip_eeg.errors import (
     DistilClipError,
     OutputExistsError,
@@ -101,6 +101,8 @@ def anonymize(
         If `source` is no EDF or BDF, or damaged.
     OutputExistsError
         If `out` exists and is not to be written over.
+    InUseError
+        If another process writes it.
     DistilClipError
         If the suffix of `out` promises another format.
     """
@@ -111,6 +113,7 @@ def anonymize(
     _check_suffix(source, out, header)
     notes = [note.text for note in read_notes(source)]
     with (
+        claimed(out),
         written_whole(out) as partial,
         source.open("rb", _PIECE_BYTES) as file,
         partial.open("xb") as copy,

@@ -23,7 +23,6 @@ from distilclip_eeg.detection.models import Model
 from distilclip_eeg.errors import (
     DistilClipError,
     MissingExtraError,
-    ModelFolderError,
 )
 from distilclip_eeg.review.recordings import Entry, Library
 from distilclip_eeg.review.searching import Moment, nearest
@@ -114,7 +113,6 @@ class Words:
 def _asker(model: Model) -> Callable[[str], NDArray[np.float32]]:
     try:
         import pyarrow  # noqa: F401 - embeddings are kept with it
-        from safetensors import SafetensorError
 
         from distilclip_eeg.training.asking import ask, load_text_tower
     except ModuleNotFoundError as error:
@@ -122,11 +120,5 @@ def _asker(model: Model) -> Callable[[str], NDArray[np.float32]]:
             f"{error.name} is not installed; asking in words needs the text tower: "
             'pip install "distilclip-eeg[train]"'
         ) from None
-    try:
-        tower = load_text_tower(model.folder)
-    except SafetensorError as error:
-        raise ModelFolderError(
-            f"{model.name}: found no weights that can be read ({error}); export the "
-            "model again"
-        ) from None
+    tower = load_text_tower(model.folder)
     return lambda words: ask(tower, words)

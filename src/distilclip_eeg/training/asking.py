@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -48,13 +49,19 @@ def load_text_tower(folder: ModelFolder) -> BertLP:
     MissingExtraError
         If `transformers` or the BERT is not installed.
     """
-    every = load_file(folder.weights)
+    try:
+        every = load_file(folder.weights)
+    except SafetensorError as error:
+        raise ModelFolderError(
+            f"{folder.weights}: no safetensors file ({error}); export the model again"
+        ) from None
     weights = {
         name.removeprefix(_TOWER): value.float()
         for name, value in every.items()
         if name.startswith(_TOWER)
     }
-    if "projection.weight" not in weights:
+    prompts = weights.get(_PROMPTS)
+    if "projection.weight" not in weights or (prompts is not None and prompts.ndim < 3):
         raise ModelFolderError(
             f"{folder.weights}: holds no text tower; export the model again"
         )

@@ -149,6 +149,18 @@ def test_gaps_are_unusable_seconds(gap_edf: Path) -> None:
     np.testing.assert_array_equal(out.leads[:, 112 * 256 :], want.leads)
 
 
+def test_gaps_of_months_take_no_memory(tmp_path: Path) -> None:
+    """A wrong clock in the middle of a file: 20 days at 18 leads are 32 GB."""
+    signals = [Signal(label, np.ones(4 * 256)) for label in LABELS]
+    later = 20 * 86_400
+    onsets_s = [0, 1, later, later + 1]
+    path = write_edf(
+        tmp_path / "far.edf", signals, n_records=4, onsets_s=onsets_s, kind="EDF+D"
+    )
+    with pytest.raises(CorpusError, match=r"0\.0 h of EEG spread over 20 days"):
+        condition(open_recording(path), SIGNAL)
+
+
 def test_what_an_int16_cannot_hold_is_cut_not_wrapped(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     wave = 20_000 * np.sin(2 * np.pi * 5 * np.arange(10 * 256) / 256)  # 4 mV in a lead

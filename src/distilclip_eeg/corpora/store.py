@@ -36,6 +36,7 @@ from distilclip_eeg.eeg.whole_files import (
 )
 from distilclip_eeg.errors import CorpusError, DistilClipError
 
+MOST_GAPS_S: Final = 2 * 86_400.0  # a gap takes as much of a store as EEG does
 UV_PER_STEP: Final = 0.1  # int16 then reaches +-3.2 mV
 
 
@@ -314,7 +315,20 @@ def _save(path: Path, array: NDArray[Any]) -> None:
 
 
 def condition(recording: Recording, signal: SignalConfig) -> Conditioned:
-    """Condition a whole recording; its gaps become unusable seconds."""
+    """Condition a whole recording; its gaps become unusable seconds.
+
+    Raises
+    ------
+    CorpusError
+        If its gaps are longer than two days.
+    """
+    recorded_s = sum(s.n_times for s in recording.segments) / recording.sfreq
+    if recording.duration_s - recorded_s > MOST_GAPS_S:
+        raise CorpusError(
+            f"{recording.name}: found {recorded_s / 3600:.1f} h of EEG spread over "
+            f"{recording.duration_s / 86_400:.0f} days, expected gaps of two days at "
+            "most; split the file at its gaps"
+        )
     montage = plan_montage(recording.ch_names)
     sfreq = round(signal.sfreq)
     n_seconds = int(np.ceil(recording.duration_s))

@@ -86,7 +86,9 @@ VARIANTS: Final[tuple[Variant, ...]] = (
         "no_augmentation", "no window is changed or roughened", _WITHOUT_AUGMENTATION
     ),
     Variant(
-        "no_pretraining", "no steps on simulated EEG alone", {"pretraining.steps": 0}
+        "pretrained",
+        "1,500 steps on simulated EEG alone before the others",
+        {"pretraining.steps": 1500},
     ),
     Variant(
         "no_simulated",

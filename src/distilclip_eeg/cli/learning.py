@@ -75,6 +75,25 @@ def crossvalidate(
 
 
 @app.command()
+def average(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Of one network, folds and seed."),
+    ],
+    run: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="To be written: a run as they are.")
+    ],
+    force: Force = False,
+) -> None:
+    """Take the mean of the weights of finished runs, which may be better than each."""
+    with extra("train"):
+        from distilclip_eeg.training.averaging import average_runs
+    named = " ".join(f"runs/{each.name}" for each in runs)
+    command = f"distilclip average {named} --run runs/{run.name}"
+    typer.echo(average_runs(runs, run, command, force=force))
+
+
+@app.command()
 def export(
     config: ConfigFile,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="To be written.")],

@@ -13,9 +13,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from distilclip_eeg.cli import main
-from distilclip_eeg.config import Config, DataConfig, TrainingConfig
+from distilclip_eeg.config import (
+    Config,
+    DataConfig,
+    PretrainingConfig,
+    TrainingConfig,
+)
 from distilclip_eeg.errors import ConfigError
-from distilclip_eeg.training.averaging import average_runs, mean_of
+from distilclip_eeg.training.alarm_rates import AlarmRates
+from distilclip_eeg.training.averaging import average_runs, first_seed, mean_of
+from distilclip_eeg.training.card import model_card
 from distilclip_eeg.training.run_folder import load_run, read_facts
 
 
@@ -32,7 +39,7 @@ def write_run(path: Path, seed: int, config: Config | None = None) -> Path:
 
 def test_the_mean_is_a_run(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / f"r{seed}", seed) for seed in (1, 2)]
-    out = average_runs(runs, tmp_path / "mean", "distilclip average")
+    out = average_runs(runs, tmp_path / "mean")
     config, weights = load_run(out)
     given = [load_run(run) for run in runs]
     assert config == given[0][0]
@@ -41,7 +48,7 @@ def test_the_mean_is_a_run(tmp_path: Path) -> None:
         torch.testing.assert_close(value, expected)
     facts = read_facts(out)
     assert facts["seconds"] == 180
-    assert facts["command"] == "distilclip average"
+    assert facts["command"] == "distilclip average runs/net runs/net --run runs/mean"
     assert len(set(facts["mean_of"])) == 2
 
 
@@ -58,13 +65,44 @@ def test_what_knows_other_people_is_not_mixed_in(tmp_path: Path) -> None:
     seed = Config(
         name="net", data=DataConfig(folds=(0, 1)), training=TrainingConfig(seed=1)
     )
-    for name, config in (("folds", folds), ("seed", seed)):
+    for name, config in (("folds", folds), ("first seed", seed)):
         other = write_run(tmp_path / name, 2, config)
         with pytest.raises(ConfigError, match=f"its {name} differs from that of"):
-            average_runs([a, other], tmp_path / "mean", "")
+            average_runs([a, other], tmp_path / "mean")
     with pytest.raises(ConfigError, match="found 1 run"):
-        average_runs([a], tmp_path / "mean", "")
+        average_runs([a], tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
+
+
+def test_a_pretraining_is_where_a_run_began(tmp_path: Path) -> None:
+    """Of a seed of its own, whatever the seed of the steps after it."""
+    from_chance = Config(name="a")
+    later = TrainingConfig(seed=7)
+    pretrained = Config(
+        name="b", pretraining=PretrainingConfig(steps=5), training=later
+    )
+    assert first_seed(from_chance) == first_seed(pretrained) == 0
+    runs = [
+        write_run(tmp_path / config.name, seed, config)
+        for seed, config in enumerate((from_chance, pretrained))
+    ]
+    assert average_runs(runs, tmp_path / "mean").is_dir()
+
+
+@pytest.mark.parametrize(("n_runs", "says_so"), [(0, False), (2, True)])
+def test_the_card_says_of_how_many_it_is_the_mean(n_runs: int, says_so: bool) -> None:
+    card = model_card(
+        Config(name="net"),
+        command="distilclip average runs/a runs/b --run runs/mean",
+        seconds=60,
+        machine="a machine",
+        n_parameters={"total": 1},
+        data="",
+        figures="",
+        rates=AlarmRates(),
+        n_averaged=n_runs,
+    )
+    assert ("The mean of the weights of 2 runs" in card) == says_so
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,5 +114,3 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert int(stopped.value.code or 0) == code
         out, err = capsys.readouterr()
         assert said in out + err
-    command = read_facts(tmp_path / "mean")["command"]
-    assert command == "distilclip average runs/r1 runs/r2 --run runs/mean"

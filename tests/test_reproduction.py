@@ -234,10 +234,31 @@ def test_finished_runs_are_judged_on_the_fold_they_never_saw(
 
     (tmp_path / "teacher" / "fold0").rename(tmp_path / "teacher" / "kept")
     (tmp_path / "teacher" / "fold1").rename(tmp_path / "teacher" / "fold0")
-    with pytest.raises(ConfigError, match="learned from folds 0, expected one"):
+    with pytest.raises(ConfigError, match="learned from folds 0, expected some"):
         run_jobs(judged, tmp_path / "again", lambda _: None)
-    with pytest.raises(ConfigError, match=r"found finished runs runs/\{fold\}"):
-        replace(judged, finished="runs/{fold}")
+    for wrong in ({"finished": "runs/{fold}"}, {"protocols": ("paper", "patient")}):
+        with pytest.raises(ConfigError, match="found finished runs"):
+            replace(judged, **wrong)
+
+
+def test_a_split_of_its_own_cannot_hide_whom_a_finished_run_saw(
+    store: Store, tmp_path: Path
+) -> None:
+    """Its part 0 has the name of a fold of the data set, and other people."""
+    recordings = [r for r in store.recordings if r.fold is not None]
+    cross_validate(tiny_configs()["teacher"], recordings, tmp_path / "teacher")
+    mixed = PatientSplit("2 parts", {"n1": "1", "n2": "0", "s1": "0"}, ("0", "1"))
+    judged = Experiment(
+        recordings,
+        ("patient",),
+        ("teacher",),
+        1,
+        tiny_configs(),
+        mixed,
+        finished=str(tmp_path / "{model}" / "fold{fold}"),
+    )
+    with pytest.raises(ConfigError, match="hold nobody of part 0"):
+        run_jobs(judged, tmp_path / "out", lambda _: None)
 
 
 def test_a_folder_holds_one_experiment(store: Store, done: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -315,3 +316,15 @@ def test_a_worker_that_is_killed_is_told_in_one_line() -> None:
     with pytest.raises(CorpusError, match="worker processes was killed"):
         list(made_by_workers(killed_by_the_system, range(4), 1))
     assert list(made_by_workers(abs, [-1, -2], 1)) == [1, 2]
+
+
+def modules_of_this_process(_: int) -> set[str]:
+    return set(sys.modules)
+
+
+def test_a_worker_is_no_copy_of_a_process_with_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "loaded_by_the_parent", sys)
+    (loaded,) = made_by_workers(modules_of_this_process, [0], 1)
+    assert "loaded_by_the_parent" not in loaded

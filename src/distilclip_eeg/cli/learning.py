@@ -78,7 +78,9 @@ def crossvalidate(
 def average(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Of one network, folds and seed."),
+        typer.Argument(
+            metavar="RUN...", help="Of one network, first weights and folds."
+        ),
     ],
     run: Annotated[
         Path, typer.Option(metavar="FOLDER", help="To be written: a run as they are.")
@@ -88,9 +90,7 @@ def average(
     """Take the mean of the weights of finished runs, which may be better than each."""
     with extra("train"):
         from distilclip_eeg.training.averaging import average_runs
-    named = " ".join(f"runs/{each.name}" for each in runs)
-    command = f"distilclip average {named} --run runs/{run.name}"
-    typer.echo(average_runs(runs, run, command, force=force))
+    typer.echo(average_runs(runs, run, force=force))
 
 
 @app.command()

@@ -6,12 +6,12 @@ that its successor writes to. Knows nothing of what is done.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_all_start_methods, get_context, parent_process
 from typing import TypeVar
 
 from distilclip_eeg.errors import CorpusError
@@ -25,12 +25,18 @@ def made_by_workers(
 ) -> Iterator[Made]:
     """Yield what `work` makes of each item, in the order of the items.
 
+    The processes begin clean: a copy of one in which torch or another library has
+    threads would hold their locks and not their threads. So a script that gets here
+    needs `if __name__ == "__main__":` around what it does, as ever with Python's
+    `multiprocessing`.
+
     Raises
     ------
     CorpusError
         If somebody killed a worker: the system does where memory runs out.
     """
-    with ProcessPoolExecutor(workers, initializer=_end_with_parent) as pool:
+    clean = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+    with ProcessPoolExecutor(workers, get_context(clean), _end_with_parent) as pool:
         try:
             yield from pool.map(work, items)
         except BrokenProcessPool:
@@ -42,7 +48,7 @@ def made_by_workers(
 
 def _end_with_parent() -> None:
     """End this worker when its parent dies; by itself it would wait for ever."""
-    parent = multiprocessing.parent_process()
+    parent = parent_process()
     assert parent is not None
 
     def wait() -> None:

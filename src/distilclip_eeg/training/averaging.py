@@ -1,8 +1,9 @@
 """Finished runs of one network -> one run with the mean of their weights.
 
-Runs that began with the same weights, or with the same seed, end near enough to each
-other that the mean of their weights is a network too, often a better one than each of
-them (Wortsman et al. 2022, arXiv:2203.05482), and costs what one costs. Knows no data.
+Runs that began with the same random weights, by way of a pretraining or not, end near
+enough to each other that the mean of their weights is a network too, often a better one
+than each of them (Wortsman et al. 2022, arXiv:2203.05482), and costs what one costs.
+Knows no data.
 """
 
 from __future__ import annotations
@@ -27,9 +28,7 @@ from distilclip_eeg.training.run_folder import (
 )
 
 
-def average_runs(
-    runs: Sequence[Path], out: Path, command: str, *, force: bool = False
-) -> Path:
+def average_runs(runs: Sequence[Path], out: Path, *, force: bool = False) -> Path:
     """Write a run folder that can teach, be exported and be judged as any other.
 
     Its configuration is that of the first run; its facts name the weights it is the
@@ -38,8 +37,9 @@ def average_runs(
     Raises
     ------
     ConfigError
-        If there are less than two, or they are of different networks, or did not
-        learn from the same folds: then one could know people that others never saw.
+        If there are less than two, or they are of different networks or first weights,
+        or did not learn from the same folds: then one could know people that others
+        never saw.
     OutputExistsError
         If the folder is there and `force` was not given.
     """
@@ -48,17 +48,19 @@ def average_runs(
     if out.exists() and not force:
         raise OutputExistsError(f"{out} is there already; --force replaces it")
     first, weights = load_run(runs[0])
-    loaded = [weights]
+    loaded, names = [weights], [first.name]
     for run in runs[1:]:
         config, weights = load_run(run)
         _check_alike(runs[0], first, run, config)
         loaded.append(weights)
+        names.append(config.name)
+    called = " ".join(f"runs/{name}" for name in names)
     with claimed(out), made_whole(out) as partial:
         save_file(mean_of(loaded), partial / WEIGHTS)
         (partial / "config.json").write_bytes((runs[0] / "config.json").read_bytes())
         facts = {
             **read_facts(runs[0]),
-            "command": command,
+            "command": f"distilclip average {called} --run runs/{out.name}",
             "seconds": sum(float(read_facts(r).get("seconds", 0.0)) for r in runs),
             "mean_of": [_sha256(run) for run in runs],
         }
@@ -76,12 +78,18 @@ def mean_of(weights: Sequence[Weights]) -> Weights:
     }
 
 
+def first_seed(config: Config) -> int:
+    """Return the seed of the random weights that the first step of all began with."""
+    first = config.pretraining if config.pretraining.steps else config.training
+    return first.seed
+
+
 def _check_alike(a_run: Path, a: Config, b_run: Path, b: Config) -> None:
     for what, ours, theirs in (
         ("network", a.model, b.model),
         ("signal", a.signal, b.signal),
         ("folds", a.data.folds, b.data.folds),
-        ("seed", a.training.seed, b.training.seed),
+        ("first seed", first_seed(a), first_seed(b)),
     ):
         if ours != theirs:
             raise ConfigError(

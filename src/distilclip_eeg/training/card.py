@@ -30,7 +30,7 @@ At run time only the EEG part and the {n_classes} class vectors are needed.
 
 ## How it was made
 
-`{command}`
+`{command}`{averaged}
 
 {pretraining}Seed {seed}, {steps} steps of {batch} windows ({precision}){simulated},
 {minutes:.0f} minutes on {machine}.{teacher}
@@ -77,6 +77,7 @@ def model_card(
     data: str,
     figures: str,
     rates: AlarmRates,
+    n_averaged: int = 0,
 ) -> str:
     """Return the text of `MODEL_CARD.md`.
 
@@ -88,6 +89,8 @@ def model_card(
         Markdown from the function of that name.
     rates
         What was counted of false alarms and confidence.
+    n_averaged
+        Runs whose weights these are the mean of; 0 of one run.
     """
     settings = config.training
     return _CARD.format(
@@ -100,6 +103,7 @@ def model_card(
         seed=settings.seed,
         steps=settings.steps,
         batch=settings.batch_size,
+        averaged=_averaged(n_averaged),
         pretraining=_pretraining(config),
         simulated=_simulated(config),
         teacher=_teacher(config),
@@ -126,6 +130,15 @@ def _item(text: str) -> str:
         subsequent_indent="  ",
         break_long_words=False,
         break_on_hyphens=False,
+    )
+
+
+def _averaged(n_runs: int) -> str:
+    if not n_runs:
+        return ""
+    return (
+        f"\n\nThe mean of the weights of {n_runs} runs on the same folds. Below stand "
+        "the time of all and\nthe steps, windows and teacher of the first."
     )
 
 

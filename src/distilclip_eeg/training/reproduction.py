@@ -88,7 +88,8 @@ class Experiment:
     Raises
     ------
     ConfigError
-        If `finished` lacks one of the two, or several seeds are asked of it.
+        If `finished` lacks one of the two, or more is asked of it than one seed of
+        `patient`.
     """
 
     recordings: Sequence[StoredRecording]
@@ -104,10 +105,12 @@ class Experiment:
 
     def __post_init__(self) -> None:
         named = MODEL in self.finished and FOLD in self.finished
-        if self.finished and (not named or self.n_seeds > 1):
+        alone = tuple(self.protocols) == ("patient",) and self.n_seeds == 1
+        if self.finished and not (named and alone):
             raise ConfigError(
-                f"found finished runs {self.finished} for {self.n_seeds} seed(s), "
-                f"expected {MODEL} and {FOLD} in it and one seed"
+                f"found finished runs {self.finished} for {self.n_seeds} seed(s) of "
+                f"{', '.join(self.protocols)}, expected {MODEL} and {FOLD} in it and "
+                "one seed of patient"
             )
 
 
@@ -221,14 +224,18 @@ def finished_run(job: Job, experiment: Experiment, work: Path) -> Path | None:
 
 
 def _made_elsewhere(job: Job, path: str) -> Path:
-    """Name a run that `crossvalidate` made, if it never saw the fold."""
-    fold = job.trial.part
-    run = Path(path.replace(MODEL, job.model).replace(FOLD, fold))
-    seen = [str(number) for number in load_run(run)[0].data.folds]
-    if job.trial.protocol != "patient" or not seen or fold in seen:
+    """Name a run that `crossvalidate` made, if it never saw the people tested.
+
+    Whom it saw, its folds say: those of the data set, whatever the split calls a part.
+    """
+    run = Path(path.replace(MODEL, job.model).replace(FOLD, job.trial.part))
+    seen = load_run(run)[0].data.folds
+    tested = {segment.recording.fold for segment in job.trial.test}
+    if not seen or None in tested or tested & set(seen):
         raise ConfigError(
-            f"{run}: learned from folds {', '.join(seen) or 'not named'}, expected one "
-            f"that never saw {job.trial.protocol} {fold}"
+            f"{run}: learned from folds {', '.join(map(str, seen)) or 'not named'}, "
+            f"expected some that hold nobody of part {job.trial.part}, which it is "
+            "tested on; use --split folds"
         )
     return run
 

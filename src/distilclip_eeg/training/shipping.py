@@ -117,6 +117,7 @@ def _card(
         data=facts["data"],
         figures=figures(_read_json(report), _read_json(test)),
         rates=rates,
+        n_averaged=len(facts.get("mean_of", ())),
     )
 
 

@@ -45,18 +45,6 @@ offset_threshold = 0.2
 """
 
 
-SCORED = {
-    "n_recordings": 7,
-    "kind:seizure": {
-        "n_recordings": 7,
-        "hours": 1.5,
-        "n_true": 8,
-        "n_found": 6,
-        "n_recordings_alarmed": 2,
-    },
-}
-
-
 def run(*args: str | Path) -> int:
     with pytest.raises(SystemExit) as stopped:
         main([str(arg) for arg in args])
@@ -87,17 +75,11 @@ def test_from_recordings_to_events(toy: Path) -> None:
     assert len(lines) == 1 + 40 + 25 + 35 + 30 + 24  # a line per second of folds 0, 1
 
     assert run("train", "toy.toml", "--data", "data") == 0
-    (toy / "test.json").write_text(json.dumps(SCORED))
-    written = run(
-        *("export", "toy.toml", "model", "--report", report),
-        *("--test", "test.json"),
-    )
-    assert written == 0
+    assert run("export", "toy.toml", "model", "--report", report) == 0
     folder = load_folder("model")
     assert folder.detection.onset_threshold == 0.4
     assert folder.config.measured_on == content["measured_on"]
     card = (toy / "model" / "MODEL_CARD.md").read_text()
-    assert "| with a seizure | 7 | 1.50 | 6 of 8 | 2 |" in card
     found = content["at_settings"]["n_found"]
     assert f"{found} of 4 seizures" in " ".join(card.split())
     assert "| north | 2 | 3 | 0.03 | 3 | 40 |" in card
@@ -108,6 +90,26 @@ def test_from_recordings_to_events(toy: Path) -> None:
     assert found == 0
     probability = json.loads((toy / "out.json").read_text())["seizure_probability"]
     assert len(probability) == 40
+
+
+def test_a_card_quotes_what_was_evaluated(toy: Path) -> None:
+    """Of the models that never saw a fold, and of spliced onsets."""
+    assert run("crossvalidate", "toy.toml", "--data", "data") == 0
+    for fold in (0, 1):
+        a_run = f"runs/toy-folds/fold{fold}"
+        assert run("export", "toy.toml", f"fold{fold}", "--run", a_run) == 0
+    asked = ("data", "--model", "fold{fold}", "--folds", "0,1", "--draws", "10")
+    assert run("evaluate", *asked, "--output", "scores") == 0
+    assert run("train", "toy.toml", "--data", "data") == 0
+    scores = toy / "scores" / "scores.json"
+    assert run("export", "toy.toml", "model", "--scores", scores) == 0
+    card = (toy / "model" / "MODEL_CARD.md").read_text()
+    assert "on the other folds and never saw the patient**: 5 recordings" in card
+    table = (toy / "scores" / "scores.md").read_text()
+    for name in ("AUROC", "expected calibration error"):
+        (row,) = (r for r in table.splitlines() if r.startswith(f"| {name} |"))
+        assert row.partition(f"| {name} ")[2] in card
+    assert "Not measured." not in card
 
 
 def test_thresholds_and_confidence_come_from_a_file(

@@ -108,9 +108,9 @@ def export(
             metavar="JSON", help="By thresholds: rates of false alarms, confidence."
         ),
     ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(metavar="JSON", help="Scores on test data."),
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="JSON", help="By evaluate: what the card quotes."),
     ] = None,
     weights_only: Annotated[
         bool,
@@ -123,27 +123,11 @@ def export(
     """Turn a run into a model folder for `detect --model`."""
     with extra("train"):
         from distilclip_eeg.training import shipping
+    measured = shipping.Measured(report, thresholds, tuple(scores or ()))
     if weights_only:
-        kept = shipping.export_weights(
-            config,
-            folder,
-            run,
-            report=report,
-            thresholds=thresholds,
-            test=test,
-            force=force,
-        )
-        typer.echo(kept)
+        typer.echo(shipping.export_weights(config, folder, run, measured, force=force))
         return
-    written = shipping.export_run(
-        config,
-        folder,
-        run,
-        report=report,
-        thresholds=thresholds,
-        test=test,
-        force=force,
-    )
+    written = shipping.export_run(config, folder, run, measured, force=force)
     typer.echo(f"{written.path} {written.sha256}")
 
 

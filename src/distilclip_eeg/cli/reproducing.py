@@ -25,64 +25,72 @@ if TYPE_CHECKING:
     Name = TypeVar("Name", bound=str)
 
 
+Output = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Predictions, runs and the table.")
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Of each model.")]
+Protocols = Annotated[str, typer.Option(help="Of: paper paper_disjoint patient cross")]
+Classes = Annotated[
+    Literal["detection", "types", "shipped"],
+    typer.Option(
+        help="Background and seizure; background and each type of seizure; or, of "
+        "aubmc, the shipped segments of four classes (forest only)."
+    ),
+]
+Models = Annotated[
+    str,
+    typer.Option(
+        help="Of: teacher student student_alone student_fixed_prompts "
+        "student_no_prompts forest clock shuffled"
+    ),
+]
+ConfigDir = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Has teacher.toml and student.toml.")
+]
+Steps = Annotated[
+    int | None, typer.Option(min=1, help="In place of those in the configs.")
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="By patient: official, folds, leave-one-out or a number of folds. "
+        "Default: what the data set gives, else leave-one-out."
+    ),
+]
+Source = Annotated[
+    str | None, typer.Option(help="Of a manifest, only these, such as chbmit.")
+]
+Folds = Annotated[str | None, typer.Option(help="Only these, such as 0,1,2,3.")]
+Pretraining = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Begin with simulated EEG, kept here (runs)."),
+]
+Finished = Annotated[
+    str,
+    typer.Option(
+        metavar="RUN",
+        help="By patient: judge these, such as 'runs/{model}-folds/fold{fold}' "
+        "that `crossvalidate` made, and train nothing.",
+    ),
+]
+
+
 @app.command()
 def reproduce(
     dataset: DatasetName,
     root: Root,
-    output: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Predictions, runs and the table.")
-    ],
-    seeds: Annotated[int, typer.Option(min=1, help="Of each model.")] = 3,
-    protocols: Annotated[
-        str, typer.Option(help="Of: paper paper_disjoint patient cross")
-    ] = "paper,paper_disjoint,patient",
-    classes: Annotated[
-        Literal["detection", "types", "shipped"],
-        typer.Option(
-            help="Background and seizure; background and each type of seizure; or, of "
-            "aubmc, the shipped segments of four classes (forest only)."
-        ),
-    ] = "detection",
-    models: Annotated[
-        str,
-        typer.Option(
-            help="Of: teacher student student_alone student_fixed_prompts "
-            "student_no_prompts forest clock shuffled"
-        ),
-    ] = "teacher,student,student_alone,forest,clock,shuffled",
-    config_dir: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Has teacher.toml and student.toml.")
-    ] = Path("configs"),
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="In place of those in the configs.")
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="By patient: official, folds, leave-one-out or a number of folds. "
-            "Default: what the data set gives, else leave-one-out."
-        ),
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="Of a manifest, only these, such as chbmit.")
-    ] = None,
-    folds: Annotated[
-        str | None, typer.Option(help="Only these, such as 0,1,2,3.")
-    ] = None,
-    pretraining: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Begin with simulated EEG, kept here (runs)."
-        ),
-    ] = None,
-    finished: Annotated[
-        str,
-        typer.Option(
-            metavar="RUN",
-            help="By patient: judge these, such as 'runs/{model}-folds/fold{fold}' "
-            "that `crossvalidate` made, and train nothing.",
-        ),
-    ] = "",
+    output: Output,
+    seeds: Seeds = 3,
+    protocols: Protocols = "paper,paper_disjoint,patient",
+    classes: Classes = "detection",
+    models: Models = "teacher,student,student_alone,forest,clock,shuffled",
+    config_dir: ConfigDir = Path("configs"),
+    steps: Steps = None,
+    split: Split = None,
+    source: Source = None,
+    folds: Folds = None,
+    pretraining: Pretraining = None,
+    finished: Finished = "",
 ) -> None:
     """Repeat the paper's experiment; started again it goes on."""
     with extra("train"), extra("evaluate"):

@@ -59,7 +59,7 @@ def scores_table(scores: Mapping[str, Any]) -> str:
     lines = [
         f"# {scores['name']} on {data['given']}",
         "",
-        _rests_on(data, len(scores["skipped"])),
+        rests_on(data, len(scores["skipped"])),
         interval_note(scores["bootstrap"]),
         "",
         *window_rows(of),
@@ -67,7 +67,7 @@ def scores_table(scores: Mapping[str, Any]) -> str:
         *_at_rates(of),
         *seizure_rows(of),
         *onset_rows(scores.get("onsets")),
-        *_by_dataset(scores["by_dataset"]),
+        *dataset_rows(scores["by_dataset"]),
         *_by_patient(scores["patients"]),
         *_cost_rows(scores["cost"]),
     ]
@@ -100,15 +100,14 @@ def event_rows(of: Mapping[str, Any], threshold: float | None = None) -> list[st
     at = "" if threshold is None else f", threshold {threshold:.3g}"
     lines = [f"## Events{at}", ""]
     for over, title in (("pooled", "Pooled"), ("mean", "Mean over patients")):
-        lines += _header(
+        lines += table_head(
             [title, "sensitivity", "precision", "F1", "false alarms / day"]
         )
         for scorer, name in SCORER_NAMES.items():
             each = [
-                _cell(of[scorer][figure].get(over), digits)
-                for figure, digits in COUNTED
+                cell(of[scorer][figure].get(over), digits) for figure, digits in COUNTED
             ]
-            lines.append(_row([name, *each]))
+            lines.append(table_row([name, *each]))
         lines.append("")
     said = "SzCORE's seconds and NEDC's EPOCH count false alarms in seconds per day."
     return [*lines, said, ""]
@@ -119,11 +118,13 @@ def window_rows(of: Mapping[str, Any]) -> list[str]:
     if "windows" not in of:
         return []
     lines = ["## Windows", "", f"Windows of {WINDOWS_SAID}.", ""]
-    lines += _header(["", "pooled", "mean over patients"])
+    lines += table_head(["", "pooled", "mean over patients"])
     for figure in FIGURES:
         found = of["windows"].get(figure, {})
         name = FIGURE_NAMES.get(figure, figure.replace("_", " "))
-        lines.append(_row([name, _cell(found.get("pooled")), _cell(found.get("mean"))]))
+        lines.append(
+            table_row([name, cell(found.get("pooled")), cell(found.get("mean"))])
+        )
     if cells := of.get("confusion"):
         counts = ", ".join(f"{name} {cells[name]}" for name in CELLS)
         lines += ["", f"Confusion: {counts}."]
@@ -133,17 +134,21 @@ def window_rows(of: Mapping[str, Any]) -> list[str]:
 def seizure_rows(of: Mapping[str, Any]) -> list[str]:
     """Give the table of seizures found, by duration and type, and how soon."""
     n_by = of["n"]["seizures_by"]
-    lines = ["## Seizures found (any overlap)", "", *_header(["", "seizures", "found"])]
+    lines = [
+        "## Seizures found (any overlap)",
+        "",
+        *table_head(["", "seizures", "found"]),
+    ]
     for group in ("seizures", "sensitivity_by_duration", "sensitivity_by_type"):
         for figure, found in of.get(group, {}).items():
             name = "all" if group == "seizures" else figure
             n = n_by.get(f"{group}/{figure}", 0)
-            lines.append(_row([name, str(n), _cell(found.get("pooled"))]))
+            lines.append(table_row([name, str(n), cell(found.get("pooled"))]))
     latency = of.get("latency_s", {}).get("median", {}).get("pooled")
     left = of.get("reading", {}).get("left", {}).get("pooled")
     said = [
-        f"Latency from onset, median: {_cell(latency, 1)} s.",
-        f"Left to read, of pages of 10 s: {_cell(left)}.",
+        f"Latency from onset, median: {cell(latency, 1)} s.",
+        f"Left to read, of pages of 10 s: {cell(left)}.",
     ]
     if false := of.get("false_alarms_by_pattern"):
         listed = ", ".join(f"{name} {n}" for name, n in false.items())
@@ -156,21 +161,23 @@ def onset_rows(found: Mapping[str, Any] | None) -> list[str]:
     if not found:
         return []
     lines = ["## Onsets after real background", ""]
-    lines += _header(["", "seizures", *ONSET_FIGURES.values()])
+    lines += table_head(["", "seizures", *ONSET_FIGURES.values()])
     for group, of in found["groups"].items():
         cells = [
-            _cell(of[figure], 1 if figure.endswith("_s") else 3)
+            cell(of[figure], 1 if figure.endswith("_s") else 3)
             for figure in ONSET_FIGURES
         ]
-        lines.append(_row([group, str(of["n"]), *cells]))
+        lines.append(table_row([group, str(of["n"]), *cells]))
     return [*lines, "", *ONSETS_SAID, "", *_join_rows(found["groups"])]
 
 
 def _join_rows(groups: Mapping[str, Any]) -> list[str]:
-    lines = list(_header(["Joins without a seizure", "joins", *JOIN_FIGURES.values()]))
+    lines = list(
+        table_head(["Joins without a seizure", "joins", *JOIN_FIGURES.values()])
+    )
     for group, of in groups.items():
-        cells = [_cell(of[figure]) for figure in JOIN_FIGURES]
-        lines.append(_row([group, str(of["n_joins"]), *cells]))
+        cells = [cell(of[figure]) for figure in JOIN_FIGURES]
+        lines.append(table_row([group, str(of["n_joins"]), *cells]))
     return [*lines, ""]
 
 
@@ -180,13 +187,14 @@ def _at_rates(of: Mapping[str, Any]) -> list[str]:
         return []
     days = of["n"]["hours"] / 24
     lines = [f"## Sensitivity by false alarms per day ({days:.2f} days)", ""]
-    lines += _header(["false alarms / day", "sensitivity (SzCORE events, pooled)"])
+    lines += table_head(["false alarms / day", "sensitivity (SzCORE events, pooled)"])
     for rate in RATES_PER_DAY:
-        lines.append(_row([f"{rate:g}", _cell(found[f"{rate:g}"]["pooled"])]))
+        lines.append(table_row([f"{rate:g}", cell(found[f"{rate:g}"]["pooled"])]))
     return [*lines, ""]
 
 
-def _by_dataset(groups: Mapping[str, Any]) -> list[str]:
+def dataset_rows(groups: Mapping[str, Any]) -> list[str]:
+    """Give the table with a row for each data set, nothing if there is one alone."""
     if not groups:
         return []
     columns = [
@@ -197,23 +205,23 @@ def _by_dataset(groups: Mapping[str, Any]) -> list[str]:
         "found",
         "false / day",
     ]
-    lines = ["## Data sets", "", *_header(["", *columns])]
+    lines = ["## Data sets", "", *table_head(["", *columns])]
     for name, of in groups.items():
         event = of["szcore_event"]
         cells = [
-            _cell(of.get("windows", {}).get("auroc", {}).get("mean")),
-            _cell(event["f1"].get("mean")),
-            _cell(of.get("seizures", {}).get("found", {}).get("pooled")),
-            _cell(event["false_alarms_per_day"]["pooled"], 1),
+            cell(of.get("windows", {}).get("auroc", {}).get("mean")),
+            cell(event["f1"].get("mean")),
+            cell(of.get("seizures", {}).get("found", {}).get("pooled")),
+            cell(event["false_alarms_per_day"]["pooled"], 1),
         ]
         n = of["n"]
-        lines.append(_row([name, str(n["patients"]), str(n["seizures"]), *cells]))
+        lines.append(table_row([name, str(n["patients"]), str(n["seizures"]), *cells]))
     return [*lines, ""]
 
 
 def _by_patient(patients: Mapping[str, Any]) -> list[str]:
     columns = ["hours", "seizures", "found", "AUROC", "false alarms / day"]
-    lines = ["## Patients", "", *_header(["", *columns])]
+    lines = ["## Patients", "", *table_head(["", *columns])]
     for name, row in patients.items():
         cells = [
             f"{row['hours']:.2f}",
@@ -222,7 +230,7 @@ def _by_patient(patients: Mapping[str, Any]) -> list[str]:
             _plain(row.get("windows", {}).get("auroc")),
             _plain(row["szcore_event"]["false_alarms_per_day"], 1),
         ]
-        lines.append(_row([name, *cells]))
+        lines.append(table_row([name, *cells]))
     return [*lines, ""]
 
 
@@ -239,7 +247,7 @@ def _cost_rows(cost: Mapping[str, Any]) -> list[str]:
         ("multiply-adds per hour of EEG", f"{cost['multiply_adds_per_hour']:,}"),
         *((f"bytes of {name}", f"{n:,}") for name, n in files.items()),
     ]
-    return ["## Cost", "", *_header(["", ""]), *(_row(row) for row in rows), ""]
+    return ["## Cost", "", *table_head(["", ""]), *(table_row(row) for row in rows), ""]
 
 
 def interval_note(drawn: Mapping[str, Any]) -> str:
@@ -253,7 +261,8 @@ def _listed(names: Sequence[str], what: str) -> list[str]:
     return [f"{len(names)} {what}: {', '.join(names)}."] if names else []
 
 
-def _rests_on(data: Mapping[str, Any], n_skipped: int) -> str:
+def rests_on(data: Mapping[str, Any], n_skipped: int) -> str:
+    """Say how much was listened to."""
     folds = f", folds {', '.join(map(str, data['folds']))}" if data["folds"] else ""
     return (
         f"{data['n_recordings']} recordings of {data['n_patients']} patients, "
@@ -262,7 +271,7 @@ def _rests_on(data: Mapping[str, Any], n_skipped: int) -> str:
     )
 
 
-def _cell(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
+def cell(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
     """Write a figure with its bounds."""
     value, low, high = (
         (found["value"], found["low"], found["high"]) if found else (None, None, None)
@@ -276,12 +285,14 @@ def _plain(value: float | None, digits: int = 3) -> str:
     return DASH if value is None else f"{value:.{digits}f}"
 
 
-def _header(cells: Sequence[str]) -> Iterator[str]:
-    yield _row(cells)
-    yield _row(["---", *("---:" for _ in cells[1:])])
+def table_head(cells: Sequence[str]) -> Iterator[str]:
+    """Give the first two lines of a table: words left, numbers right."""
+    yield table_row(cells)
+    yield table_row(["---", *("---:" for _ in cells[1:])])
 
 
-def _row(cells: Sequence[str]) -> str:
+def table_row(cells: Sequence[str]) -> str:
+    """Give a line of a table."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -298,10 +309,10 @@ def models_table(scores: Sequence[Mapping[str, Any]]) -> str:
     for each in scores:
         groups[each["name"]].append(each)
     names = [title for title, _, _ in COMPARED]
-    lines = [*_header(["", "seeds", *names])]
+    lines = [*table_head(["", "seeds", *names])]
     for name, group in groups.items():
         cells = [_over_seeds(group, path, digits) for _, path, digits in COMPARED]
-        lines.append(_row([name, str(len(group)), *cells]))
+        lines.append(table_row([name, str(len(group)), *cells]))
     return "\n".join(lines) + "\n"
 
 

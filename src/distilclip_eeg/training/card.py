@@ -6,13 +6,14 @@ Figures are not typed here: they come from files that commands wrote.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any, Final
 
 from distilclip_eeg.config import Config
 from distilclip_eeg.corpora.store import StoredRecording
 from distilclip_eeg.training.alarm_rates import AlarmRates
+from distilclip_eeg.training.card_scores import card_scores
 
 _CARD: Final = """\
 # {name}
@@ -34,9 +35,7 @@ At run time only the EEG part and the {n_classes} class vectors are needed.
 
 {pretraining}Seed {seed}, {steps} steps of {batch} windows ({precision}){simulated},
 {minutes:.0f} minutes on {machine}.{teacher}
-Folds {folds} of the data set's split by patient were seen; other folds are test data:
-nothing was trained on them, and no threshold of detection and no setting of the
-training was chosen on them. Every setting stands in the TOML file of the command.
+{folds} Every setting stands in the TOML file of the command.
 
 | data set | patients | recordings | hours | seizures | ictal s |
 | --- | --- | --- | --- | --- | --- |
@@ -110,7 +109,7 @@ def model_card(
         precision=settings.precision,
         minutes=seconds / 60,
         machine=machine,
-        folds=", ".join(map(str, config.data.folds)) or "(all)",
+        folds=_folds(config.data.folds),
         data=data,
         figures=figures,
         onset=config.detection.onset_threshold,
@@ -142,6 +141,18 @@ def _averaged(n_runs: int) -> str:
     )
 
 
+def _folds(folds: Sequence[int]) -> str:
+    if not folds:
+        return (
+            "All folds of the data\nset's split by patient were seen: nobody of it can "
+            "test these weights."
+        )
+    return (
+        f"Folds {', '.join(map(str, folds))} of the\ndata set's split by patient were "
+        "seen; the others can test these weights."
+    )
+
+
 def _pretraining(config: Config) -> str:
     steps = config.pretraining.steps
     if not steps:
@@ -164,15 +175,6 @@ def _teacher(config: Config) -> str:
     return f" Distilled from a teacher (sha256 of its weights {sha256[:16]})."
 
 
-_TEST: Final = """\
-**Test data** ({n_clips} clips of people never trained on; any overlap finds a seizure,
-alarms less than 90 s apart are one):
-
-| clips | number | hours | seizures found | clips falsely alarmed |
-| --- | --- | --- | --- | --- |
-{rows}
-"""
-
 _FOLDS: Final = """\
 **Out of fold** (each clip scored by a model that never saw the patient; the thresholds
 were chosen here, so event figures flatter a little): AUROC of 10 s windows
@@ -181,62 +183,43 @@ seizures found, {coverage:.0%} of their length covered; falsely alarmed without 
 seizure: {alarmed}.
 """
 
-_KINDS: Final = {
-    "seizure": "with a seizure",
-    "background": "without a seizure (post-ictal, healthy, start of recording)",
-    "hard_negative": "intensive care, rhythmic or periodic",
-}
+_LITTLE_BACKGROUND: Final = """\
+The clips are rich in seizures and poor in ordinary EEG: they cannot say how
+often the model cries wolf in a day of it.
+"""
 
 
-def figures(report: dict[str, Any] | None, test: dict[str, Any] | None) -> str:
-    """Return the section on scores, from what `crossvalidate` and a scorer wrote.
+def figures(
+    report: Mapping[str, Any] | None, scores: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """Return the section on scores.
 
     Parameters
     ----------
     report
-        Content of `report.json` of a cross-validation.
-    test
-        Counts by `kind:...`: n_recordings, hours, n_true, n_found,
-        n_recordings_alarmed; and n_recordings.
+        Content of `report.json` of a cross-validation; counts if there is nothing else.
+    scores
+        Content of each `scores.json` that `evaluate` wrote.
     """
-    if report is None and test is None:
-        return "## What it scores\n\nNot measured.\n"
     parts = ["## What it scores\n"]
-    if test:
-        parts.append(_TEST.format(n_clips=test["n_recordings"], rows=_test_rows(test)))
-    if report:
-        scores, events = report["figures"], report["at_settings"]
-        parts.append(
-            _FOLDS.format(
-                mean=scores["auroc_mean_over_patients"],
-                pooled=scores["auroc_pooled"],
-                n_found=events["n_found"],
-                n_true=events["n_true"],
-                coverage=events["coverage"],
-                alarmed=", ".join(
-                    f"{name} {part['n_alarmed']} of {part['n_quiet']} clips"
-                    for name, part in report["by_dataset"].items()
-                ),
-            )
-        )
-    parts.append(
-        "The clips are rich in seizures and poor in ordinary EEG: they cannot say how\n"
-        "often the model cries wolf in a day of it.\n"
+    if scores:
+        return "\n".join(parts + [card_scores(each) for each in scores])
+    if report is None:
+        return "## What it scores\n\nNot measured.\n"
+    found, events = report["figures"], report["at_settings"]
+    alarmed = ", ".join(
+        f"{name} {part['n_alarmed']} of {part['n_quiet']} clips"
+        for name, part in report["by_dataset"].items()
     )
-    return "\n".join(parts)
-
-
-def _test_rows(test: dict[str, Any]) -> str:
-    rows = []
-    for kind, words in _KINDS.items():
-        if (row := test.get(f"kind:{kind}")) is None:
-            continue
-        found = f"{row['n_found']} of {row['n_true']}" if row["n_true"] else "–"
-        rows.append(
-            f"| {words} | {row['n_recordings']} | {row['hours']:.2f} | {found} "
-            f"| {row['n_recordings_alarmed']} |"
-        )
-    return "\n".join(rows)
+    out_of_fold = _FOLDS.format(
+        mean=found["auroc_mean_over_patients"],
+        pooled=found["auroc_pooled"],
+        n_found=events["n_found"],
+        n_true=events["n_true"],
+        coverage=events["coverage"],
+        alarmed=alarmed,
+    )
+    return "\n".join([*parts, out_of_fold, _LITTLE_BACKGROUND])
 
 
 def data_table(recordings: Sequence[StoredRecording]) -> str:

@@ -90,7 +90,7 @@ def train(
         learned = _trained(config, data, run, teacher, fabric)
         if not fabric.is_global_zero:
             return run
-        options = "" if teacher is None else f" --teacher runs/{_name_of(teacher)}"
+        options = "" if teacher is None else f" --teacher runs/{teacher.name}"
         options += "" if seed is None else f" --seed {seed}"
         options += "" if folds is None else f" --folds {','.join(map(str, folds))}"
         command = f"distilclip train configs/{config_path.name} --data FOLDER{options}"
@@ -388,7 +388,3 @@ def _machine() -> str:
         f"{torch.get_num_threads()} thread(s) of {os.cpu_count()} cores "
         f"({platform.machine()}), torch {version}"
     )
-
-
-def _name_of(run: Path) -> str:
-    return load_run(run)[0].name

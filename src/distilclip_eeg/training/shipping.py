@@ -6,8 +6,9 @@ What the command line calls to export; Python can call it as well.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +34,31 @@ EXAMPLE_WINDOWS: Final = 2  # in a model folder's test vector
 EXAMPLE_SEED: Final = 4_000  # of the recording they are cut from
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What commands wrote of a run, for its folder and its card.
+
+    Attributes
+    ----------
+    report
+        By `crossvalidate`: figures, and thresholds by false alarms per day.
+    thresholds
+        By `thresholds`, in place of those of `report`.
+    scores
+        Each a `scores.json` by `evaluate`, in place of the figures of `report`.
+    """
+
+    report: Path | None = None
+    thresholds: Path | None = None
+    scores: tuple[Path, ...] = ()
+
+
 def export_run(
     config_path: Path,
     folder: Path,
     run: Path | None = None,
+    measured: Measured | None = None,
     *,
-    report: Path | None = None,
-    thresholds: Path | None = None,
-    test: Path | None = None,
     force: bool = False,
 ) -> ModelFolder:
     """Turn a run into a model folder, card included.
@@ -49,24 +67,17 @@ def export_run(
     ----------
     config_path
         The TOML file of the run; its detection settings count, chosen after training.
-    report
-        What `crossvalidate` wrote: figures, and thresholds by false alarms per day.
-    thresholds
-        What `thresholds` wrote, in place of those of `report`.
-    test
-        What a scorer wrote of the model on test data, see `card.figures`.
     """
-    config, run = _config_of(config_path, run)
-    rates = read_alarm_rates(config, report, thresholds)
+    made = _Shipped.of(config_path, run, measured)
     return export(
-        run,
+        made.run,
         folder,
-        card=_card(config, run, report, test, rates),
-        example=example_windows(config),
-        chosen=config,
-        operating_points=rates.points,
-        measured_on=rates.measured_on,
-        confidence=rates.confidence,
+        card=made.card,
+        example=example_windows(made.config),
+        chosen=made.config,
+        operating_points=made.rates.points,
+        measured_on=made.rates.measured_on,
+        confidence=made.rates.confidence,
         force=force,
     )
 
@@ -75,17 +86,31 @@ def export_weights(
     config_path: Path,
     folder: Path,
     run: Path | None = None,
+    measured: Measured | None = None,
     *,
-    report: Path | None = None,
-    thresholds: Path | None = None,
-    test: Path | None = None,
     force: bool = False,
 ) -> Path:
     """Keep of a run what can teach and be exported; parameters as of `export_run`."""
-    config, run = _config_of(config_path, run)
-    rates = read_alarm_rates(config, report, thresholds)
-    write_lean_copy(run, folder, _card(config, run, report, test, rates), force=force)
+    made = _Shipped.of(config_path, run, measured)
+    write_lean_copy(made.run, folder, made.card, force=force)
     return folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    """A finished run, its settings, and what is said of it."""
+
+    run: Path
+    config: Config
+    rates: AlarmRates
+    card: str
+
+    @classmethod
+    def of(cls, config_path: Path, run: Path | None, measured: Measured | None) -> Self:
+        measured = measured or Measured()
+        config, run = _config_of(config_path, run)
+        rates = read_alarm_rates(config, measured.report, measured.thresholds)
+        return cls(run, config, rates, _card(config, run, measured, rates))
 
 
 def _config_of(config_path: Path, run: Path | None) -> tuple[Config, Path]:
@@ -103,9 +128,7 @@ def _config_of(config_path: Path, run: Path | None) -> tuple[Config, Path]:
     return config, run
 
 
-def _card(
-    config: Config, run: Path, report: Path | None, test: Path | None, rates: AlarmRates
-) -> str:
+def _card(config: Config, run: Path, measured: Measured, rates: AlarmRates) -> str:
     _, model = load_trained(run)
     facts = read_facts(run)
     return model_card(
@@ -115,7 +138,10 @@ def _card(
         machine=facts["machine"],
         n_parameters=count_parameters(model),
         data=facts["data"],
-        figures=figures(_read_json(report), _read_json(test)),
+        figures=figures(
+            _read_json(measured.report) if measured.report else None,
+            [_read_json(path) for path in measured.scores],
+        ),
         rates=rates,
         n_averaged=len(facts.get("mean_of", ())),
     )
@@ -142,8 +168,6 @@ def example_windows(
     return np.stack(eeg), np.stack(usable).astype(np.float32)
 
 
-def _read_json(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
+def _read_json(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text())
     return content

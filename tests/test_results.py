@@ -2,111 +2,163 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from distilclip_eeg.corpora.store import Marked
+from distilclip_eeg.config import DetectionConfig, load_config
+from distilclip_eeg.corpora.manifest import read_manifest
+from distilclip_eeg.evaluation.assessment import Assessment
+from distilclip_eeg.evaluation.intervals import difference
+from distilclip_eeg.evaluation.operating import clip_group
+from distilclip_eeg.evaluation.operating_file import read_thresholds, thresholds_table
+from distilclip_eeg.evaluation.predictions import Prediction, read_predictions
+from distilclip_eeg.evaluation.tables import scores_table
+from distilclip_eeg.model_folder import load_folder
+from distilclip_eeg.training.card_scores import card_scores
 from distilclip_eeg.training.comparison import markdown
-from distilclip_eeg.training.experiments import summary
-from distilclip_eeg.training.predict import Prediction
+from distilclip_eeg.training.experiments import score
 
 REPO = Path(__file__).parent.parent
 RESULTS = REPO / "docs" / "results"
 PRETRAINED = REPO / "src" / "distilclip_eeg" / "pretrained"
 BUNDLED = ("student", "edge")
+GROUPS = ("seizure", "post-ictal", "ordinary", "hard negative")
 
 
-@pytest.fixture(scope="module", params=BUNDLED)
-def name(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
+def of(scores: dict[str, Any], path: str) -> float:
+    value: Any = scores["scores"]
+    for key in path.split("/"):
+        value = value[key]
+    return float(value["value"])
 
 
-@pytest.fixture(scope="module")
-def folds(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((RESULTS / name / "folds0-3.json").read_text())
+def clips_counted(
+    predictions: list[Prediction], settings: DetectionConfig
+) -> dict[str, str]:
+    """Seizures found; clips without one that were alarmed, by kind."""
+    groups: dict[str, list[Prediction]] = {group: [] for group in GROUPS}
+    for prediction in predictions:
+        groups[clip_group(prediction)].append(prediction)
+    counted = {group: score(clips, settings) for group, clips in groups.items()}
+    return {
+        group: f"{n.n_found} of {n.n_true}"
+        if n.n_true
+        else f"{n.n_alarmed} of {n.n_quiet}"
+        for group, n in counted.items()
+    }
+
+
+@pytest.fixture(scope="module", params=(*BUNDLED, "teacher"))
+def scores(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What was measured out of fold."""
+    path = RESULTS / request.param / "out_of_fold" / "scores.json"
+    content: dict[str, Any] = json.loads(path.read_text())
     return content
 
 
 @pytest.fixture(scope="module")
-def fold4(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((RESULTS / name / "fold4.json").read_text())
-    return content
-
-
-@pytest.fixture(scope="module")
-def predictions(name: str) -> list[Prediction]:
-    rows = defaultdict(list)
-    with (RESULTS / name / "folds0-3_predictions.tsv").open(newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            rows[row["recording"], row["dataset"], row["patient"]].append(row)
-    return [
-        Prediction(
-            name=recording,
-            dataset=dataset,
-            patient=patient,
-            kind="",
-            log_odds=np.array([float(r["log_odds"]) for r in group]),
-            ictal=np.array([float(r["ictal"]) for r in group]),
-            labelled=np.array([r["labelled"] == "1" for r in group]),
-            seizures=(Marked(0.0, 1.0),)
-            if any(float(r["ictal"]) for r in group)
-            else (),
-        )
-        for (recording, dataset, patient), group in rows.items()
-    ]
+def predictions(scores: dict[str, Any]) -> list[Prediction]:
+    return read_predictions(
+        RESULTS / scores["name"] / "out_of_fold" / "predictions.tsv"
+    )
 
 
 def test_every_bundled_model_has_results() -> None:
     assert {path.name for path in PRETRAINED.iterdir() if path.is_dir()} == set(BUNDLED)
 
 
-def test_auroc_follows_from_the_predictions(
-    folds: dict[str, Any], predictions: list[Prediction]
+def test_figures_follow_from_the_predictions(
+    scores: dict[str, Any], predictions: list[Prediction]
 ) -> None:
-    assert summary(predictions) == pytest.approx(folds["figures"], abs=2e-3)
+    settings = DetectionConfig.model_validate(scores["settings"])
+    figures = Assessment.of_predictions(predictions, settings).figures()
+    for path in (
+        "windows/auroc/mean",
+        "windows/auroc/pooled",
+        "seizures/found/pooled",
+        "szcore_event/false_alarms_per_day/pooled",
+    ):
+        group, figure, over = path.split("/")
+        counted = figures[f"{over}/{group}/{figure}"]
+        assert counted == pytest.approx(of(scores, path), abs=2e-3), path
 
 
-def test_no_test_patient_was_predicted_out_of_fold(
-    fold4: dict[str, Any], predictions: list[Prediction]
+def test_the_table_says_what_the_numbers_say(scores: dict[str, Any]) -> None:
+    table = (RESULTS / scores["name"] / "out_of_fold" / "scores.md").read_text()
+    assert table == scores_table(scores)
+
+
+def test_every_clip_was_scored_by_a_model_of_its_fold(
+    scores: dict[str, Any], predictions: list[Prediction], data_dir: Path
 ) -> None:
-    tested = {r["patient"] for r in fold4["recordings"]}
-    assert tested.isdisjoint({p.patient for p in predictions})
+    assert [model["fold"] for model in scores["models"]] == [0, 1, 2, 3, 4]
+    assert len({model["sha256"] for model in scores["models"]}) == 5
+    assert not scores["skipped"]
+    assert {p.name for p in predictions} == {r.name for r in read_manifest(data_dir)}
 
 
-def test_readme_and_card_quote_the_files(
-    name: str, folds: dict[str, Any], fold4: dict[str, Any]
-) -> None:
-    seizures, quiet = fold4["kind:seizure"], fold4["kind:background"]
-    found = f"{seizures['n_found']} of {seizures['n_true']}"
-    alarmed = f"{quiet['n_recordings_alarmed']} of {quiet['n_recordings']}"
-    scores, events = folds["figures"], folds["at_settings"]
-    mean, pooled = scores["auroc_mean_over_patients"], scores["auroc_pooled"]
-    out_of_fold = f"{events['n_found']} of {events['n_true']}"
+def test_the_students_of_the_folds_lie_in_the_repository() -> None:
+    path = RESULTS / "student" / "out_of_fold" / "scores.json"
+    for model in json.loads(path.read_text())["models"]:
+        fold = model["fold"]
+        folder = load_folder(REPO / "models" / "student" / f"fold{fold}")
+        assert folder.sha256 == model["sha256"]
+        others = ", ".join(str(other) for other in range(5) if other != fold)
+        card = " ".join((folder.path / "MODEL_CARD.md").read_text().split())
+        assert f"Folds {others} of the data set's split by patient were seen" in card
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_readme_and_card_quote_the_files(name: str) -> None:
+    folder = RESULTS / name
+    scores = json.loads((folder / "out_of_fold" / "scores.json").read_text())
+    heard = read_predictions(folder / "out_of_fold" / "predictions.tsv")
+    counted = clips_counted(heard, DetectionConfig.model_validate(scores["settings"]))
     readme = " ".join((REPO / "README.md").read_text().split())
+    assert f"| {' / '.join(counted.values())} |" in readme
     if name == "student":
-        assert f"**{found} seizures**" in readme
-        assert f"**{alarmed} clips**" in readme
-    assert f"| {found} / {alarmed} |" in readme
+        assert f"**{counted['seizure']} seizures**" in readme
+        assert f"**{counted['post-ictal']}** clips" in readme
+    mean, pooled = (of(scores, f"windows/auroc/{k}") for k in ("mean", "pooled"))
     assert f"| {mean:.3f} / {pooled:.3f} |" in readme
-    assert f"| {out_of_fold} / " in readme
-    card = " ".join((PRETRAINED / name / "MODEL_CARD.md").read_text().split())
-    for quoted in (found, out_of_fold, f"{mean:.3f}", f"{pooled:.3f}"):
-        assert quoted in card
+    card = (PRETRAINED / name / "MODEL_CARD.md").read_text()
+    assert card_scores(scores).strip() in card
+    config = load_config(REPO / "configs" / f"{name}.toml")
+    thresholds = read_thresholds(folder / "thresholds.json", config)
+    assert thresholds_table(thresholds).strip() in card
 
 
-def test_the_shipped_settings_are_those_of_the_figures(
-    name: str, folds: dict[str, Any]
-) -> None:
+def test_how_far_the_student_is_above_the_forest() -> None:
+    """Paired, on the same patients, each unseen by both."""
+    student, forest = (
+        Assessment.of_predictions(read_predictions(path), DetectionConfig())
+        for path in (
+            RESULTS / "student" / "out_of_fold" / "predictions.tsv",
+            RESULTS / "forest" / "predictions.tsv",
+        )
+    )
+    above = difference(student, forest, draws=200)["mean/windows/auroc"]
+    assert above.low > 0
+    readme = " ".join((REPO / "README.md").read_text().split())
+    of_forest = forest.figures()["mean/windows/auroc"]
+    assert f"AUROC of {of_forest:.3f}, the student {above.value:.3f} [" in readme
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_what_is_shipped_is_what_was_measured(name: str) -> None:
+    scores = json.loads((RESULTS / name / "out_of_fold" / "scores.json").read_text())
     shipped = json.loads((PRETRAINED / name / "config.json").read_text())
-    assert shipped["detection"] == folds["config"]["detection"]
-    assert shipped["signal"]["hop_s"] == folds["config"]["signal"]["hop_s"]
+    assert shipped["detection"] == scores["settings"]
+    config = load_config(REPO / "configs" / f"{name}.toml")
+    assert shipped["detection"] == config.detection.model_dump(mode="json")
+    thresholds = read_thresholds(RESULTS / name / "thresholds.json", config)
+    assert load_folder(PRETRAINED / name).config.false_alarms_per_day == (
+        thresholds.operating_points
+    )
 
 
 def test_the_table_of_distillation_says_what_its_numbers_say() -> None:

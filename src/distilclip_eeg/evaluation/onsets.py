@@ -44,7 +44,7 @@ ONSETS_SAID: Final = (
         "Latency: from the splice until the event was raised, of events raised at or "
         "after it. Where an event was raised before and went on into the seizure "
         "(alarmed before), it counts as a false alarm here and the seizure has no "
-        "latency; the median above takes 0 for it. Parts are of all seizures."
+        "latency, where other tables take 0 for it. Parts are of all seizures."
     ),
     (
         f"At a join: the alarm begins from {EARLY_S:g} s before to {JOIN_S:g} s after "

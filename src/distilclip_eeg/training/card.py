@@ -33,9 +33,7 @@ At run time only the EEG part and the {n_classes} class vectors are needed.
 
 `{command}`{averaged}
 
-{pretraining}Seed {seed}, {steps} steps of {batch} windows ({precision}){simulated},
-{minutes:.0f} minutes on {machine}.{teacher}
-{folds} Every setting stands in the TOML file of the command.
+{made}
 
 | data set | patients | recordings | hours | seizures | ictal s |
 | --- | --- | --- | --- | --- | --- |
@@ -91,7 +89,6 @@ def model_card(
     n_averaged
         Runs whose weights these are the mean of; 0 of one run.
     """
-    settings = config.training
     return _CARD.format(
         name=config.name,
         parameters="\n".join(
@@ -99,17 +96,8 @@ def model_card(
         ),
         n_classes=len(config.model.classes),
         command=command,
-        seed=settings.seed,
-        steps=settings.steps,
-        batch=settings.batch_size,
         averaged=_averaged(n_averaged),
-        pretraining=_pretraining(config),
-        simulated=_simulated(config),
-        teacher=_teacher(config),
-        precision=settings.precision,
-        minutes=seconds / 60,
-        machine=machine,
-        folds=_folds(config.data.folds),
+        made=fill(_made(config, seconds, machine), 88),
         data=data,
         figures=figures,
         onset=config.detection.onset_threshold,
@@ -141,14 +129,25 @@ def _averaged(n_runs: int) -> str:
     )
 
 
+def _made(config: Config, seconds: float, machine: str) -> str:
+    settings = config.training
+    return (
+        f"{_pretraining(config)}Seed {settings.seed}, {settings.steps} steps of "
+        f"{settings.batch_size} windows ({settings.precision}){_simulated(config)}, "
+        f"{seconds / 60:.0f} minutes on {machine}.{_teacher(config)} "
+        f"{_folds(config.data.folds)} Every setting stands in the TOML file of the "
+        "command."
+    )
+
+
 def _folds(folds: Sequence[int]) -> str:
     if not folds:
         return (
-            "All folds of the data\nset's split by patient were seen: nobody of it can "
+            "All folds of the data set's split by patient were seen: nobody of it can "
             "test these weights."
         )
     return (
-        f"Folds {', '.join(map(str, folds))} of the\ndata set's split by patient were "
+        f"Folds {', '.join(map(str, folds))} of the data set's split by patient were "
         "seen; the others can test these weights."
     )
 
@@ -205,7 +204,7 @@ def figures(
     if scores:
         return "\n".join(parts + [card_scores(each) for each in scores])
     if report is None:
-        return "## What it scores\n\nNot measured.\n"
+        return "## What it scores\n\nNone were given for this card.\n"
     found, events = report["figures"], report["at_settings"]
     alarmed = ", ".join(
         f"{name} {part['n_alarmed']} of {part['n_quiet']} clips"

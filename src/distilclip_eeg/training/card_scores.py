@@ -5,7 +5,8 @@ Computes nothing: each number stands in the `scores.json` that is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any, Final
 
 from distilclip_eeg.evaluation.tables import (
@@ -40,7 +41,7 @@ def card_scores(scores: Mapping[str, Any]) -> str:
         "",
     ]
     if onsets := onset_rows(scores.get("onsets")):
-        return "\n".join([*lines, *onsets[2:]])
+        return _wrapped([*lines, *onsets[2:]])
     lines += table_head(["", "pooled", "mean over patients"])
     for figure, name in _WINDOWS.items():
         if found := of.get("windows", {}).get(figure):
@@ -55,7 +56,14 @@ def card_scores(scores: Mapping[str, Any]) -> str:
     lines.append(_both("SzCORE event F1", events["f1"]))
     per_day = events["false_alarms_per_day"]
     lines += [_both("false alarms per day, SzCORE", per_day, 1), ""]
-    return "\n".join([*lines, *dataset_rows(scores["by_dataset"])[2:]])
+    return _wrapped([*lines, *dataset_rows(scores["by_dataset"])[2:]])
+
+
+def _wrapped(lines: Sequence[str]) -> str:
+    return "\n".join(
+        line if line.startswith("|") else fill(line, 88, break_on_hyphens=False)
+        for line in lines
+    )
 
 
 def _title(scores: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ def test_the_mean_is_a_run(tmp_path: Path) -> None:
         torch.testing.assert_close(value, expected)
     facts = read_facts(out)
     assert facts["seconds"] == 180
-    assert facts["command"] == "distilclip average runs/net runs/net --run runs/mean"
+    assert facts["command"] == "distilclip average runs/r1 runs/r2 --run runs/mean"
     assert len(set(facts["mean_of"])) == 2
 
 

@@ -110,7 +110,7 @@ def test_a_card_quotes_what_was_evaluated(toy: Path) -> None:
     for name in ("AUROC", "expected calibration error"):
         (row,) = (r for r in table.splitlines() if r.startswith(f"| {name} |"))
         assert row.partition(f"| {name} ")[2] in card
-    assert "None were given" not in card
+    assert "No figures were given" not in card
 
 
 def test_thresholds_and_confidence_come_from_a_file(
@@ -240,6 +240,8 @@ def test_teacher_and_student_by_one_command_each(toy: Path) -> None:
     pretraining = toy / "runs" / "toy-pretraining" / "best.safetensors"
     made = pretraining.stat().st_mtime_ns
     teacher = toy / "models" / "teacher"
+    later = PRETRAINED.replace("onset_threshold = 0.4", "onset_threshold = 0.45")
+    (toy / "toy.toml").write_text(later)  # chosen after the training
     kept = run(
         *("export", "toy.toml", teacher, "--run", "runs/toy-1", "--weights-only")
     )
@@ -251,6 +253,8 @@ def test_teacher_and_student_by_one_command_each(toy: Path) -> None:
         "config.json",
         "facts.json",
     ]
+    chosen = json.loads((teacher / "config.json").read_text())["detection"]
+    assert chosen["onset_threshold"] == 0.45
     (toy / "student.toml").write_text(PRETRAINED.replace('"toy"', '"student"'))
     taught = ("train", "student.toml", "--data", "data", "--teacher", teacher)
     assert run(*taught) == 0

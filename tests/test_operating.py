@@ -24,6 +24,7 @@ from distilclip_eeg.evaluation.operating import (
     beside_at,
     find_thresholds,
     operating_points,
+    own_point,
 )
 from distilclip_eeg.evaluation.operating_file import (
     Share,
@@ -167,6 +168,15 @@ def test_the_rate_is_kept_and_the_counts_are_szcores(
         assert point.found.whole == sum(c.tp + c.fn for c in counts)
 
 
+def test_what_a_model_costs_at_its_own_threshold() -> None:
+    """All twenty heights from 4.0 down to 0.2 lie above even odds."""
+    own = own_point(day(), SETTINGS.model_copy(update={"onset_threshold": 0.5}))
+    assert (own.per_day, own.n_false) == (20, 20)
+    assert own.found == Share(part=2, whole=3)
+    none = own_point(day()[21:], SETTINGS)
+    assert (none.per_day, none.n_false) == (0, 0)
+
+
 def test_what_cannot_be_counted_is_not_given() -> None:
     assert operating_points(day()[:1], SETTINGS) == []
     blind = prediction("a", [])
@@ -234,6 +244,10 @@ def test_only_the_ratio_of_the_thresholds_counts(tmp_path: Path) -> None:
         changed = at_threshold(SETTINGS, onset)
         config = CONFIG.model_copy(update={"detection": changed})
         assert read_thresholds(tmp_path / "t.json", config) == counted()
+    own = counted(own=counted().points[0])
+    write_thresholds(tmp_path / "own.json", own)
+    assert read_thresholds(tmp_path / "own.json", CONFIG) == own
+    assert read_thresholds(tmp_path / "own.json", config) == counted()  # another's
     with pytest.raises(ConfigError, match="model toy, expected other"):
         read_thresholds(tmp_path / "t.json", Config(name="other", detection=SETTINGS))
 

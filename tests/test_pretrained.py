@@ -18,7 +18,7 @@ from distilclip_eeg.evaluation.events import EventScore, pooled, score_recording
 
 REPO = Path(__file__).parent.parent
 RESULTS = REPO / "docs" / "results" / "student" / "out_of_fold"
-TEST_FOLD = 4
+UNSEEN_FOLD = 4
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_the_test_vector_comes_out(student: Model) -> None:
 def test_bf16_moves_a_probability_little(student: Model, data_dir: Path) -> None:
     """99th percentile at most 0.01, over real clips of all data sets."""
     exact = load_model("student", "f32")
-    clips = [r for r in read_manifest(data_dir) if r.fold != TEST_FOLD][::12]
+    clips = [r for r in read_manifest(data_dir) if r.fold != UNSEEN_FOLD][::12]
     change = [
         np.abs(
             detect(clip.path, model=student).seizure_probability
@@ -48,23 +48,24 @@ def test_bf16_moves_a_probability_little(student: Model, data_dir: Path) -> None
 
 
 def test_patients_never_seen(data_dir: Path) -> None:
-    """Fold 4, event by event, agrees with the published figures of its patients."""
-    published = json.loads((RESULTS / "scores.json").read_text())["patients"]
-    model = load_model(REPO / "models" / "student" / f"fold{TEST_FOLD}")
+    """The clips of one fold, counted by the package, agree with what is published."""
+    published = json.loads((RESULTS / "scores.json").read_text())
+    model = load_model(REPO / "models" / "student" / f"fold{UNSEEN_FOLD}")
     counted: dict[str, list[EventScore]] = defaultdict(list)
-    for clip in in_folds(read_manifest(data_dir), [TEST_FOLD]):
+    for clip in in_folds(read_manifest(data_dir), [UNSEEN_FOLD]):
         found = detect(clip.path, model=model)
         labelled = clip.labelled_s or (0.0, found.duration_s)
         events = [(e.onset, e.onset + e.duration) for e in found.events]
         true = [(e.onset, e.onset + e.duration) for e in clip.events]
         counted[clip.patient].append(score_recording(events, true, labelled))
-    n_found, n_true = 0.0, 0
+    off = n_true = n_quiet = n_alarmed = 0
     for patient, scores in counted.items():
-        row, total = published[patient], pooled(scores)
+        row, total = published["patients"][patient], pooled(scores)
         assert total.n_true == row["n_seizures"]
-        n_true += total.n_true
-        n_found += total.n_found
+        n_true, n_quiet = n_true + total.n_true, n_quiet + total.n_quiet
+        n_alarmed += total.n_alarmed
         if total.n_true:
-            n_found -= row["seizures"]["found"] * total.n_true
-    assert n_true == 26
-    assert n_found == pytest.approx(0, abs=1)  # may tip over on another processor
+            off += abs(total.n_found - round(row["seizures"]["found"] * total.n_true))
+    assert (n_true, n_quiet) == (26, 17)
+    assert off <= 1  # a clip may tip over on another processor
+    assert n_alarmed == pytest.approx(1, abs=1)

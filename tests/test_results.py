@@ -125,11 +125,21 @@ def test_readme_and_card_quote_the_files(name: str) -> None:
         assert f"**{counted['post-ictal']}** clips" in readme
     mean, pooled = (of(scores, f"windows/auroc/{k}") for k in ("mean", "pooled"))
     assert f"| {mean:.3f} / {pooled:.3f} |" in readme
+    onsets = json.loads((folder / "onsets" / "scores.json").read_text())
+    latency = onsets["onsets"]["groups"]["all"]["latency_s"]["value"]
+    assert f"| {latency:.1f} s |" in readme or f" {latency:.1f} s | " in readme
     card = (PRETRAINED / name / "MODEL_CARD.md").read_text()
     assert card_scores(scores).strip() in card
+    assert card_scores(onsets).strip() in card
     config = load_config(REPO / "configs" / f"{name}.toml")
     thresholds = read_thresholds(folder / "thresholds.json", config)
     assert thresholds_table(thresholds).strip() in card
+    if name == "student":
+        own, rarest = thresholds.own, thresholds.points[0]
+        assert own is not None
+        assert f"{own.per_day:.0f} times a day" in readme
+        assert f"finds {rarest.found_long} simulated seizures" in readme
+        assert f"and {rarest.beside['seizure']} real ones" in readme
 
 
 def test_how_far_the_student_is_above_the_forest() -> None:

@@ -8,8 +8,8 @@ where seizures are as common as in what it was learned from. Knows no model.
 
 Which events it is learned from matters. A user gets the events that reach the onset
 threshold, and among events with the same mean these are more often seizures than those
-that stay below: on the clips of folds 0-3, a map learned from all that reach the offset
-threshold says 0.87 where 0.92 are true. But a good model has few false events there. So
+that stay below: on clips, a map learned from all that reach the offset threshold says
+too little. But a good model has few false events there. So
 the slope comes from events at a threshold that is lowered only until there are enough
 false ones, and the intercept from the events at the settings alone.
 """

@@ -65,27 +65,29 @@ def find_thresholds(
         If a file is absent, is no such table, or holds nothing that has labels.
     """
     whole = _read(predictions)
-    points = operating_points(whole, config.detection)
+    settings = config.detection
+    points = [*operating_points(whole, settings), own_point(whole, settings)]
     clips = None if beside is None else _read(beside)
     if clips is not None:
         points = [
             p.model_copy(
-                update={"beside": beside_at(clips, config.detection, p.onset_threshold)}
+                update={"beside": beside_at(clips, settings, p.onset_threshold)}
             )
             for p in points
         ]
-    fitted, not_fitted = _confidence(whole, config.detection)
+    fitted, not_fitted = _confidence(whole, settings)
     return Thresholds(
         name=config.name,
         package_version=version("distilclip-eeg"),
         scorer=f"timescoring {version('timescoring')}",
-        detection=config.detection,
+        detection=settings,
         rates=RATES_PER_DAY,
         min_alarms=MIN_ALARMS,
         long_s=LONG_S,
         measured=_measured(predictions, whole),
         beside=None if beside is None or clips is None else _measured(beside, clips),
-        points=tuple(points),
+        points=tuple(points[:-1]),
+        own=points[-1],
         confidence=fitted,
         not_fitted=not_fitted,
     )
@@ -111,19 +113,34 @@ def operating_points(
         tried = sweep(predictions, settings, patients, _between(coarse, n))
         n = tried.lowest(rate)
         if n is not None and tried.false[:, n].sum() >= MIN_ALARMS:
-            threshold = float(tried.thresholds[n])
-            points.append(
-                Point(
-                    per_day=rate,
-                    onset_threshold=threshold,
-                    n_false=int(tried.false[:, n].sum()),
-                    found=_share(tried.found[:, n].sum(), tried.true[:, n].sum()),
-                    found_long=_found_long(
-                        predictions, at_threshold(settings, threshold)
-                    ),
-                )
-            )
+            points.append(_point(predictions, settings, tried, n, rate))
     return points
+
+
+def own_point(predictions: Sequence[Prediction], settings: DetectionConfig) -> Point:
+    """Count at the thresholds of a model, whatever rate of false alarms that is."""
+    patients = sorted({p.patient for p in predictions})
+    tried = sweep(predictions, settings, patients, [settings.onset_threshold])
+    days = sum(p.duration_s for p in predictions) / 86400
+    rate = float(tried.false[:, 0].sum() / days)
+    return _point(predictions, settings, tried, 0, rate)
+
+
+def _point(
+    predictions: Sequence[Prediction],
+    settings: DetectionConfig,
+    tried: Sweep,
+    n: int,
+    per_day: float,
+) -> Point:
+    threshold = float(tried.thresholds[n])
+    return Point(
+        per_day=per_day,
+        onset_threshold=threshold,
+        n_false=int(tried.false[:, n].sum()),
+        found=_share(tried.found[:, n].sum(), tried.true[:, n].sum()),
+        found_long=_found_long(predictions, at_threshold(settings, threshold)),
+    )
 
 
 def _between(coarse: Sweep, n: int) -> list[float]:

@@ -83,7 +83,7 @@ class Point(_Part):
         On clips out of fold: seizures found, clips of each kind alarmed.
     """
 
-    per_day: float = Field(gt=0)
+    per_day: float = Field(ge=0)
     onset_threshold: float = Field(ge=0, le=1)
     n_false: int
     found: Share
@@ -101,6 +101,8 @@ class Thresholds(_Part):
         of which only the ratio counts.
     rates, min_alarms
         False alarms per day asked for; those with fewer alarms are not in `points`.
+    own
+        The same at the thresholds of `detection`: what a user gets who asks for none.
     confidence, not_fitted
         A scale for the confidence of events, learned on the same recordings, or why
         there is none.
@@ -116,6 +118,7 @@ class Thresholds(_Part):
     measured: Measured
     beside: Measured | None = None
     points: tuple[Point, ...] = ()
+    own: Point | None = None
     confidence: FittedConfidence | None = None
     not_fitted: str = ""
 
@@ -173,6 +176,8 @@ def read_thresholds(path: Path, config: Config) -> Thresholds:
             f"{where or 'content'}: {first['msg']}"
         ) from None
     _check_fits(path, found, config)
+    if found.detection.onset_threshold != config.detection.onset_threshold:
+        return found.model_copy(update={"own": None})  # it was another's
     return found
 
 
@@ -213,6 +218,7 @@ def _short(value: str | float) -> str:
 
 def thresholds_table(found: Thresholds) -> str:
     """Give a row for each rate, and say below what they rest on."""
+    points = [*found.points, *([] if found.own is None else [found.own])]
     head = [
         "false alarms per day",
         "counted",
@@ -222,17 +228,17 @@ def thresholds_table(found: Thresholds) -> str:
     ]
     rows = [
         [
-            f"{p.per_day:g}",
+            f"{p.per_day:.1f}, at its own" if p is found.own else f"{p.per_day:g}",
             f"{p.n_false}",
             shown_threshold(p.onset_threshold),
             str(p.found),
             str(p.found_long),
         ]
-        for p in found.points
+        for p in points
     ]
     if found.beside is not None:
         head += OUT_OF_FOLD.values()
-        for row, point in zip(rows, found.points, strict=True):
+        for row, point in zip(rows, points, strict=True):
             row += [str(point.beside[group]) for group in OUT_OF_FOLD]
     table = _markdown(head, rows) if rows else ""
     return "\n\n".join(part for part in (table, _rests_on(found)) if part) + "\n"

@@ -156,11 +156,11 @@ def seizure_rows(of: Mapping[str, Any]) -> list[str]:
     return [*lines, "", *said, ""]
 
 
-def onset_rows(found: Mapping[str, Any] | None) -> list[str]:
+def onset_rows(found: Mapping[str, Any] | None, *, heading: bool = True) -> list[str]:
     """Give the table of seizures that were spliced after background, if they were."""
     if not found:
         return []
-    lines = ["## Onsets after real background", ""]
+    lines = ["## Onsets after real background", ""] if heading else []
     lines += table_head(["", "seizures", *ONSET_FIGURES.values()])
     for group, of in found["groups"].items():
         cells = [
@@ -193,7 +193,7 @@ def _at_rates(of: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def dataset_rows(groups: Mapping[str, Any]) -> list[str]:
+def dataset_rows(groups: Mapping[str, Any], *, heading: bool = True) -> list[str]:
     """Give the table with a row for each data set, nothing if there is one alone."""
     if not groups:
         return []
@@ -205,7 +205,7 @@ def dataset_rows(groups: Mapping[str, Any]) -> list[str]:
         "found",
         "false / day",
     ]
-    lines = ["## Data sets", "", *table_head(["", *columns])]
+    lines = [*(["## Data sets", ""] if heading else []), *table_head(["", *columns])]
     for name, of in groups.items():
         event = of["szcore_event"]
         cells = [

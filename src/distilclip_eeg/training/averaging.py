@@ -23,6 +23,7 @@ from distilclip_eeg.training.run_folder import (
     FACTS,
     WEIGHTS,
     Weights,
+    called,
     load_run,
     read_facts,
 )
@@ -48,19 +49,18 @@ def average_runs(runs: Sequence[Path], out: Path, *, force: bool = False) -> Pat
     if out.exists() and not force:
         raise OutputExistsError(f"{out} is there already; --force replaces it")
     first, weights = load_run(runs[0])
-    loaded, names = [weights], [first.name]
+    loaded = [weights]
     for run in runs[1:]:
         config, weights = load_run(run)
         _check_alike(runs[0], first, run, config)
         loaded.append(weights)
-        names.append(config.name)
-    called = " ".join(f"runs/{name}" for name in names)
+    named = " ".join(called(run) for run in runs)
     with claimed(out), made_whole(out) as partial:
         save_file(mean_of(loaded), partial / WEIGHTS)
         (partial / "config.json").write_bytes((runs[0] / "config.json").read_bytes())
         facts = {
             **read_facts(runs[0]),
-            "command": f"distilclip average {called} --run runs/{out.name}",
+            "command": f"distilclip average {named} --run {called(out)}",
             "seconds": sum(float(read_facts(r).get("seconds", 0.0)) for r in runs),
             "mean_of": [_sha256(run) for run in runs],
         }

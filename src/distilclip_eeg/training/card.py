@@ -204,7 +204,7 @@ def figures(
     if scores:
         return "\n".join(parts + [card_scores(each) for each in scores])
     if report is None:
-        return "## What it scores\n\nNone were given for this card.\n"
+        return "## What it scores\n\nNo figures were given for this card.\n"
     found, events = report["figures"], report["at_settings"]
     alarmed = ", ".join(
         f"{name} {part['n_alarmed']} of {part['n_quiet']} clips"

@@ -25,8 +25,8 @@ _WINDOWS: Final = {
     "calibration_error": "calibration error of windows",
 }
 _OTHERS: Final = (
-    "each by a model that was trained in the same way on the other folds and never saw "
-    "the patient"
+    "each recording by a model that was trained in the same way on the other folds and "
+    "never saw the patient"
 )
 
 
@@ -40,8 +40,8 @@ def card_scores(scores: Mapping[str, Any]) -> str:
         f"Events from probability {threshold:g} on. {brackets}",
         "",
     ]
-    if onsets := onset_rows(scores.get("onsets")):
-        return _wrapped([*lines, *onsets[2:]])
+    if onsets := onset_rows(scores.get("onsets"), heading=False):
+        return _wrapped([*lines, *onsets])
     lines += table_head(["", "pooled", "mean over patients"])
     for figure, name in _WINDOWS.items():
         if found := of.get("windows", {}).get(figure):
@@ -56,7 +56,7 @@ def card_scores(scores: Mapping[str, Any]) -> str:
     lines.append(_both("SzCORE event F1", events["f1"]))
     per_day = events["false_alarms_per_day"]
     lines += [_both("false alarms per day, SzCORE", per_day, 1), ""]
-    return _wrapped([*lines, *dataset_rows(scores["by_dataset"])[2:]])
+    return _wrapped([*lines, *dataset_rows(scores["by_dataset"], heading=False)])
 
 
 def _wrapped(lines: Sequence[str]) -> str:
@@ -69,7 +69,7 @@ def _wrapped(lines: Sequence[str]) -> str:
 def _title(scores: Mapping[str, Any]) -> str:
     by_fold = any(model["fold"] is not None for model in scores["models"])
     how = f", {_OTHERS}" if by_fold else ""
-    return f"`distilclip evaluate {scores['data']['given']}`{how}"
+    return f"On {scores['data']['given']}{how}"
 
 
 def _both(name: str, found: Mapping[str, Any], digits: int = 3) -> str:

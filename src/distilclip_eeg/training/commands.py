@@ -44,6 +44,7 @@ from distilclip_eeg.training.ranks import first_alone, make_fabric
 from distilclip_eeg.training.run_folder import (
     FACTS,
     Weights,
+    called,
     load_run,
     read_facts,
 )
@@ -90,7 +91,7 @@ def train(
         learned = _trained(config, data, run, teacher, fabric)
         if not fabric.is_global_zero:
             return run
-        options = "" if teacher is None else f" --teacher runs/{teacher.name}"
+        options = "" if teacher is None else f" --teacher {called(teacher)}"
         options += "" if seed is None else f" --seed {seed}"
         options += "" if folds is None else f" --folds {','.join(map(str, folds))}"
         command = f"distilclip train configs/{config_path.name} --data FOLDER{options}"

@@ -195,6 +195,11 @@ def load_run(path: Path) -> tuple[Config, Weights]:
     return config, load_file(path / WEIGHTS)
 
 
+def called(run: Path) -> str:
+    """Name a run in a command that is published: no path of this machine."""
+    return f"runs/{run.name}" if run.is_absolute() else run.as_posix()
+
+
 def read_facts(run: Path) -> dict[str, Any]:
     """Return what is known of a run's making; nothing if it was never finished."""
     path = run / FACTS
@@ -202,11 +207,18 @@ def read_facts(run: Path) -> dict[str, Any]:
     return content
 
 
-def write_lean_copy(run: Path, folder: Path, card: str, *, force: bool = False) -> None:
+def write_lean_copy(
+    run: Path, folder: Path, config: Config, card: str, *, force: bool = False
+) -> None:
     """Write what others need of a run: configuration, facts, weights in half precision.
 
     It can teach, be trained on from, and be exported, as the run itself; the weights
     are those that an export of the run ships.
+
+    Parameters
+    ----------
+    config
+        The run's, with the detection settings chosen after it.
 
     Raises
     ------
@@ -219,8 +231,8 @@ def write_lean_copy(run: Path, folder: Path, card: str, *, force: bool = False) 
     with claimed(folder), made_whole(folder) as partial:
         halves = {name: value.half().contiguous() for name, value in weights.items()}
         save_file(halves, partial / WEIGHTS)
-        for name in ("config.json", FACTS):
-            (partial / name).write_bytes((run / name).read_bytes())
+        (partial / "config.json").write_text(config.model_dump_json(indent=1))
+        (partial / FACTS).write_bytes((run / FACTS).read_bytes())
         (partial / CARD).write_text(card, encoding="utf-8")
         sums = [f"{sha256_of(partial / name)}  {name}\n" for name in COPIED]
         (partial / HASHES).write_text("".join(sums))

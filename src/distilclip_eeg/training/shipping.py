@@ -92,7 +92,7 @@ def export_weights(
 ) -> Path:
     """Keep of a run what can teach and be exported; parameters as of `export_run`."""
     made = _Shipped.of(config_path, run, measured)
-    write_lean_copy(made.run, folder, made.card, force=force)
+    write_lean_copy(made.run, folder, made.config, made.card, force=force)
     return folder
 
 

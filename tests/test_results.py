@@ -12,6 +12,10 @@ import pytest
 from distilclip_eeg.config import DetectionConfig, load_config
 from distilclip_eeg.corpora.manifest import read_manifest
 from distilclip_eeg.evaluation.assessment import Assessment
+from distilclip_eeg.evaluation.experiment.protocol_report import (
+    markdown as paper_table,
+)
+from distilclip_eeg.evaluation.experiment.protocol_table import table_of
 from distilclip_eeg.evaluation.intervals import difference
 from distilclip_eeg.evaluation.operating import clip_group
 from distilclip_eeg.evaluation.operating_file import read_thresholds, thresholds_table
@@ -181,3 +185,19 @@ def test_the_table_of_distillation_says_what_its_numbers_say() -> None:
             figure = row[where]["auroc"]
             assert len(figure["runs"]) == 3, name
             assert figure["value"] == pytest.approx(np.mean(figure["runs"]), abs=1e-3)
+
+
+def test_the_papers_figures_follow_from_the_predictions() -> None:
+    """Protocol by protocol, from the segments that lie beside the table."""
+    published = json.loads((RESULTS / "chbmit_clips.json").read_text())
+    counted = table_of(RESULTS / "chbmit_clips")
+    assert published["warning"] == counted["warning"] != ""
+    assert published["paper"]["teacher"]["seeds"] == [0, 1, 2]
+    for protocol in ("paper", "patient"):
+        for model in ("teacher", "student", "forest"):
+            for figure in ("accuracy", "f1", "auroc"):
+                now, said = (t[protocol][model][figure] for t in (counted, published))
+                for bound in ("mean", "low", "high"):
+                    assert now[bound] == pytest.approx(said[bound], abs=1e-4)
+    table = (RESULTS / "chbmit_clips.md").read_text()
+    assert table == paper_table(published, "The paper's experiment")

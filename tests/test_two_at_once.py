@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -328,3 +329,16 @@ def test_a_worker_is_no_copy_of_a_process_with_threads(
     monkeypatch.setitem(sys.modules, "loaded_by_the_parent", sys)
     (loaded,) = made_by_workers(modules_of_this_process, [0], 1)
     assert "loaded_by_the_parent" not in loaded
+
+
+def test_a_script_without_a_guard_is_told_what_it_lacks(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from distilclip_eeg.corpora.workers import made_by_workers\n"
+        "print(list(made_by_workers(abs, [-1], 1)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert 'under `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]

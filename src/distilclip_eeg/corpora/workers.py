@@ -33,7 +33,8 @@ def made_by_workers(
     Raises
     ------
     CorpusError
-        If somebody killed a worker: the system does where memory runs out.
+        If a worker was killed, as the system does where memory runs out, or could not
+        begin, as in a script without that line.
     """
     clean = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     with ProcessPoolExecutor(workers, get_context(clean), _end_with_parent) as pool:
@@ -42,7 +43,8 @@ def made_by_workers(
         except BrokenProcessPool:
             raise CorpusError(
                 f"one of {workers} worker processes was killed, perhaps for want of "
-                "memory; start again, with fewer workers: what is done is kept"
+                "memory, or could not begin: start again, with fewer workers, and from "
+                'a script under `if __name__ == "__main__":`; what is done is kept'
             ) from None
 
 

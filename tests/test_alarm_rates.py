@@ -16,7 +16,7 @@ from distilclip_eeg.evaluation.operating_file import (
 )
 from distilclip_eeg.model_folder import OperatingPoint
 from distilclip_eeg.training.alarm_rates import AlarmRates, read_alarm_rates
-from distilclip_eeg.training.card import model_card
+from small_card import card_of
 from small_thresholds import MEASURED, POINTS, counted
 
 CONFIG = Config(
@@ -35,18 +35,7 @@ def rates_of(found: Thresholds) -> AlarmRates:
 
 
 def card(rates: AlarmRates) -> str:
-    made = model_card(
-        CONFIG,
-        command="distilclip train",
-        seconds=60,
-        machine="a machine",
-        n_parameters={"total": 1},
-        data="",
-        figures="",
-        rates=rates,
-    )
-    assert max(len(line) for line in made.splitlines() if line[:1] != "|") <= 88
-    return " ".join(made.split())
+    return card_of(CONFIG, rates)
 
 
 def test_nothing_was_counted() -> None:

@@ -20,10 +20,9 @@ from distilclip_eeg.config import (
     TrainingConfig,
 )
 from distilclip_eeg.errors import ConfigError
-from distilclip_eeg.training.alarm_rates import AlarmRates
 from distilclip_eeg.training.averaging import average_runs, first_seed, mean_of
-from distilclip_eeg.training.card import model_card
 from distilclip_eeg.training.run_folder import load_run, read_facts
+from small_card import card_of
 
 
 def write_run(path: Path, seed: int, config: Config | None = None) -> Path:
@@ -91,17 +90,7 @@ def test_a_pretraining_is_where_a_run_began(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("n_runs", "says_so"), [(0, False), (2, True)])
 def test_the_card_says_of_how_many_it_is_the_mean(n_runs: int, says_so: bool) -> None:
-    card = model_card(
-        Config(name="net"),
-        command="distilclip average runs/a runs/b --run runs/mean",
-        seconds=60,
-        machine="a machine",
-        n_parameters={"total": 1},
-        data="",
-        figures="",
-        rates=AlarmRates(),
-        n_averaged=n_runs,
-    )
+    card = card_of(Config(name="net"), n_averaged=n_runs)
     assert ("The mean of the weights of 2 runs" in card) == says_so
 
 
